@@ -1,0 +1,1 @@
+"""The rules of RingRift: boards, state, legal moves, effects, notation and records."""
