@@ -33,7 +33,7 @@ Legend of shapes: N cells, D directions, M longest ray in steps, A line axes, S 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -133,7 +133,7 @@ _SHAPES: dict[str, tuple[int, bool, int]] = {
 }
 
 
-@lru_cache(maxsize=None)
+@cache
 def board(name: str) -> Board:
     """The board called `name`; BadInput names the nearest one when there is none."""
     if name not in _SHAPES:
@@ -142,9 +142,7 @@ def board(name: str) -> Board:
     points = [
         (x, y, -x - y) if hexa else (x, y)
         for x in (range(-size, size + 1) if hexa else range(size))
-        for y in (
-            range(max(-size, -x - size), min(size, -x + size) + 1) if hexa else range(size)
-        )
+        for y in (range(max(-size, -x - size), min(size, -x + size) + 1) if hexa else range(size))
     ]
     texts = tuple(",".join(str(c) for c in point) for point in points)
     return Board(
@@ -162,7 +160,7 @@ def board(name: str) -> Board:
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def tables(name: str) -> Tables:
     """Geometry of the board called `name` for the kernels."""
     b = board(name)
