@@ -1,0 +1,68 @@
+"""The one tree of exceptions, and the exit code each ends a command with.
+
+======  ==========================================================  =====================
+code    meaning                                                     raised as
+======  ==========================================================  =====================
+0       done
+1       a negative verdict: a difference, a refusal, a failed check ``NegativeVerdict``
+2       bad input or setting                                        ``BadInput``
+3       not reached: a budget or the time ran out                   ``NotReached``
+130     interrupted                                                 ``Interrupted``
+======  ==========================================================  =====================
+
+The message of every one is a single line for a person: it names the file, key or value, what was
+expected, and the nearest valid choice where there is one.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar
+
+
+class RingRiftError(Exception):
+    """What RingRift raises on purpose; never for its own broken invariants (those are asserts)."""
+
+    #: The exit code of a command that this error ends.
+    exit_code: ClassVar[int] = 1
+
+
+class NegativeVerdict(RingRiftError):
+    """The work was done and its answer is no: a difference, a refusal, a failed check."""
+
+    exit_code = 1
+
+
+class BadInput(RingRiftError, ValueError):
+    """An argument, a file, a setting or the surroundings are not what they must be."""
+
+    exit_code = 2
+
+
+class NotReached(RingRiftError):
+    """A budget or the time ran out before the goal was reached; going on later is possible."""
+
+    exit_code = 3
+
+
+class Interrupted(RingRiftError):
+    """Somebody asked for an end (Ctrl-C, SIGTERM); what was finished is kept."""
+
+    exit_code = 130
+
+
+def nearest(word: str, choices: Iterable[str]) -> str:
+    """Return the end of a sentence about a wrong word: the nearest valid one, else all of them.
+
+    >>> nearest("hex9", ["hex8", "square8"])
+    "did you mean 'hex8'?"
+    >>> nearest("chess", ["hex8", "square8"])
+    'valid: hex8, square8'
+    """
+    known = list(choices)
+    close = difflib.get_close_matches(word.lower(), [c.lower() for c in known], n=1, cutoff=0.6)
+    for choice in known:
+        if close and choice.lower() == close[0]:
+            return f"did you mean {choice!r}?"
+    return "valid: " + ", ".join(known) if known else "there are no valid choices"

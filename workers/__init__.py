@@ -1,0 +1,1 @@
+"""Celery tasks by queue, each a few lines over a service."""
