@@ -60,9 +60,9 @@ class Tables(NamedTuple):
     """
 
     n: int  #: cells
-    dirs: int  #: D, directions
+    D: int  #: directions
     max_ray: int  #: M, steps of the longest ray
-    axes: int  #: A, line axes
+    A: int  #: line axes
     hexa: int  #: 1 on hexagons, 0 on squares
     side: int  #: S, rows of the row masks
     ray: NDArray[np.int16]  # [N, D, M] cell at distance k at index k-1
@@ -205,9 +205,9 @@ def tables(name: str) -> Tables:
 
     return Tables(
         n=b.n,
-        dirs=b.D,
+        D=b.D,
         max_ray=b.M,
-        axes=b.A,
+        A=b.A,
         hexa=int(b.hexa),
         side=b.side,
         ray=ray,
