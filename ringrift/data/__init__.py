@@ -1,0 +1,1 @@
+"""From shards of game records to training datasets: ingest, gate, window, export, statistics."""

@@ -1,0 +1,1 @@
+"""Matches, gauntlets, sequential tests and ratings: evidence about agents."""
