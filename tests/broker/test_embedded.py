@@ -1,0 +1,125 @@
+"""The embedded broker as a real child process."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import textwrap
+
+import psutil
+import pytest
+import redis
+
+from ringrift.broker.address import client_of
+from ringrift.broker.embedded import EmbeddedBroker, running_url
+from ringrift.broker.place import SOCKET_PATH_LIMIT, Place
+from ringrift.errors import BadInput
+
+pytestmark = pytest.mark.processes
+
+
+@pytest.fixture
+def broker(tmp_path):
+    """A running broker of a fresh home."""
+    with EmbeddedBroker(tmp_path / "home") as started:
+        yield started
+
+
+def test_answers_and_keeps_its_secret(broker):
+    """A started broker answers at its URL; its password is in no argument and in no open file."""
+    assert client_of(broker.url).ping()
+    password = broker.url.split(":")[2].split("@")[0]
+    server = psutil.Process(broker.pid)
+    assert password not in " ".join(server.cmdline())
+    assert password not in " ".join(server.environ().values())
+    for path in (broker.place.config, broker.place.password):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(broker.place.socket_folder.stat().st_mode) == 0o700
+    assert not server.net_connections("inet")
+
+
+def test_refuses_strangers(broker):
+    """Without the password nothing is served."""
+    stranger = redis.Redis(unix_socket_path=str(broker.place.socket))
+    with pytest.raises(redis.AuthenticationError):
+        stranger.get("key")
+
+
+def test_running_url_tells_whether_it_runs(tmp_path):
+    """The URL of a home is known to other processes while its broker runs, and at no other time."""
+    home = tmp_path / "home"
+    assert running_url(home) is None
+    with EmbeddedBroker(home) as broker:
+        assert running_url(home) == broker.url
+    assert running_url(home) is None
+    assert not broker.place.socket.exists()
+
+
+def test_one_owner(broker):
+    """A second owner of the same home is refused with a line that says what to do."""
+    with pytest.raises(BadInput, match=f"process {os.getpid()} runs its broker.*ringrift down"):
+        EmbeddedBroker(broker.place.home).start()
+    assert client_of(broker.url).ping()
+
+
+def test_data_outlives_a_restart_and_a_kill(tmp_path):
+    """What was queued is there after a stop and after kill -9, under the same URL."""
+    with EmbeddedBroker(tmp_path) as broker:
+        first = broker.url
+        client_of(first).lpush("queue", "a")
+    with EmbeddedBroker(tmp_path) as broker:
+        assert broker.url == first
+        client_of(first).lpush("queue", "b")
+        assert client_of(first).config_get("appendonly") == {"appendonly": "yes"}
+        assert client_of(first).config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+        server = psutil.Process(broker.pid)
+        server.kill()
+        server.wait()
+        assert broker.ensure()
+        assert not broker.ensure()
+        assert client_of(first).lrange("queue", 0, -1) == [b"b", b"a"]
+
+
+def test_dies_with_its_owner(tmp_path):
+    """When the owner is killed with -9, the server is gone too, and the home can be owned again."""
+    program = textwrap.dedent(f"""
+        import sys, time
+        from pathlib import Path
+        from ringrift.broker.embedded import EmbeddedBroker
+        broker = EmbeddedBroker(Path({str(tmp_path)!r}))
+        broker.start()
+        print(broker.pid, flush=True)
+        time.sleep(600)
+    """)
+    owner = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert owner.stdout is not None
+    server = psutil.Process(int(owner.stdout.readline()))
+    owner.send_signal(signal.SIGKILL)
+    owner.wait()
+    server.wait(20)
+    with EmbeddedBroker(tmp_path) as again:
+        assert client_of(again.url).ping()
+
+
+def test_says_what_is_wrong(tmp_path):
+    """A home that cannot be written, and a damaged append-only file, are one clear line each."""
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    with pytest.raises(BadInput, match=r"state directory .*file"):
+        EmbeddedBroker(blocked).start()
+    home = tmp_path / "home"
+    with EmbeddedBroker(home) as broker:
+        client_of(broker.url).lpush("queue", "a")
+    manifest = next((home / "broker" / "appendonlydir").glob("*.manifest"))
+    manifest.write_text("nonsense\n")
+    with pytest.raises(BadInput, match=r"the embedded broker ended with 1: .*manifest"):
+        EmbeddedBroker(home).start()
+
+
+def test_socket_path_fits(tmp_path):
+    """However deep the home lies, the socket's path is one that the kernel takes."""
+    deep = tmp_path / ("d" * 100) / ("e" * 100)
+    place = Place.of(deep, {"XDG_RUNTIME_DIR": str(tmp_path)})
+    assert len(os.fsencode(place.socket)) <= SOCKET_PATH_LIMIT
+    assert place.socket != Place.of(deep / "f", {}).socket
