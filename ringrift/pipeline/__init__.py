@@ -1,0 +1,1 @@
+"""What happens next: events, decisions over stage rows, the stages themselves, and the loops."""

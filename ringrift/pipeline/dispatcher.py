@@ -1,0 +1,77 @@
+"""Who carries work out: the pipeline hands work over and does not know how it travels.
+
+`workers/flows.py` registers a dispatcher that sends Celery tasks; the in-process loop registers
+one that calls the stages in this process. Delivery may be late, repeated or lost: stage rows make
+the first two harmless, and the reconciler issues again what was lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from ringrift.errors import BadInput
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """Hand units of one stage of a run over to be worked on."""
+
+    run_id: str
+    #: One of `store.stages.ORDER`.
+    stage: str
+    #: Units: shard ids for selfplay, match chunk ids for evaluate, ("",) for the others.
+    units: tuple[str, ...]
+
+
+class Dispatcher(Protocol):
+    """Carries out what the orchestrator decided."""
+
+    def dispatch(self, issue: Issue) -> None:
+        """Deliver each unit at least once to its stage function; may return before it is done.
+
+        The stages after it may travel along (a chord's body, a chain): each claims its own row and
+        is a no-op where it is not its turn. Raises if the work could not be handed over; the
+        caller says so and the reconciler tries again.
+        """
+        ...
+
+
+class NoDispatcher(BadInput):
+    """Nothing is there to carry out the pipeline's work."""
+
+
+_registered: list[Dispatcher] = []
+
+
+def register_dispatcher(dispatcher: Dispatcher) -> None:
+    """Make this the process's dispatcher; the newest registration holds."""
+    _registered.append(dispatcher)
+
+
+@contextmanager
+def registered(dispatcher: Dispatcher) -> Iterator[None]:
+    """Register for the length of a block."""
+    _registered.append(dispatcher)
+    try:
+        yield
+    finally:
+        _registered.remove(dispatcher)
+
+
+def current_dispatcher() -> Dispatcher:
+    """The dispatcher of this process, or NoDispatcher naming the cure."""
+    if not _registered:
+        raise NoDispatcher(
+            "no dispatcher is registered: import ringrift.celery (work through the queue), "
+            "or run `ringrift training-loop --in-process` (work in this process)"
+        )
+    return _registered[-1]
+
+
+def dispatch_all(dispatcher: Dispatcher, issues: Sequence[Issue]) -> None:
+    """Hand several issues over in order."""
+    for issue in issues:
+        dispatcher.dispatch(issue)

@@ -1,0 +1,51 @@
+"""The events of the pipeline: what each is called, when it is told, what it carries."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class Kind(StrEnum):
+    """Names of events. Each is committed in the transaction of the change that it tells of."""
+
+    #: All shards of a run are played. Told by the last of them.
+    SELFPLAY_COMPLETE = "SELFPLAY_COMPLETE"
+    #: The games of a run's shards are in the ledger.
+    DATA_SYNC_COMPLETED = "DATA_SYNC_COMPLETED"
+    #: A dataset is written.
+    NPZ_EXPORT_COMPLETE = "NPZ_EXPORT_COMPLETE"
+    #: A candidate is trained and registered.
+    TRAINING_COMPLETED = "TRAINING_COMPLETED"
+    #: Every gate has its evidence.
+    EVALUATION_COMPLETED = "EVALUATION_COMPLETED"
+    #: The candidate is the champion.
+    MODEL_PROMOTED = "MODEL_PROMOTED"
+
+    #: The candidate failed a gate; the evidence is in the payload.
+    MODEL_REJECTED = "MODEL_REJECTED"
+    #: A unit of work was given up after too many failures.
+    STAGE_ABANDONED = "STAGE_ABANDONED"
+    #: A run cannot go on and is closed.
+    RUN_FAILED = "RUN_FAILED"
+    #: A file was not what its name says, and was moved away.
+    BLOB_QUARANTINED = "BLOB_QUARANTINED"
+
+
+#: The six of the pipeline, in order, with the stage whose end each tells.
+PIPELINE: Final = {
+    Kind.SELFPLAY_COMPLETE: "selfplay",
+    Kind.DATA_SYNC_COMPLETED: "sync",
+    Kind.NPZ_EXPORT_COMPLETE: "export",
+    Kind.TRAINING_COMPLETED: "train",
+    Kind.EVALUATION_COMPLETED: "evaluate",
+    Kind.MODEL_PROMOTED: "promote",
+}
+
+#: Those that somebody should look at.
+FAILURES: Final = (
+    Kind.MODEL_REJECTED,
+    Kind.STAGE_ABANDONED,
+    Kind.RUN_FAILED,
+    Kind.BLOB_QUARANTINED,
+)

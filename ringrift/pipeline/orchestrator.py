@@ -1,0 +1,154 @@
+"""What a run needs next: `decide` is a pure function of the run's stage rows.
+
+    selfplay ×n ─▶ sync ─▶ export ─▶ train ─▶ evaluate_plan ─▶ evaluate ×m ─▶ promote ─▶ closed
+
+`advance` is the doing around it: read, decide, mark what is issued, commit, then hand over. It is
+called after every event, by the reconciler's tick, and by the in-process loop, in any order and as
+often as anyone likes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+
+from ringrift.pipeline.dispatcher import Dispatcher, Issue
+from ringrift.pipeline.events import Kind
+from ringrift.store import events, runs, stages
+from ringrift.store.ledger import Fence, Ledger, Tx
+from ringrift.store.stages import ABANDONED, DONE, ORDER, PENDING, RUNNING, SETTLED, StageRow
+
+log = structlog.get_logger(__name__)
+
+#: A unit that was handed over this long ago and claimed by nobody is handed over again. Longer
+#: than a queue is usually deep; a second delivery is only a wasted message.
+REISSUE_SECONDS = 600.0
+
+#: Share of a stage's units that may be given up before the run is. Shards are independent draws
+#: of the same self-play, so a run with most of them is a smaller run, not a biased one.
+QUORUM = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """What a decision sees: one run and its rows at one moment."""
+
+    run_id: str
+    #: False once the run is closed.
+    open: bool
+    rows: tuple[StageRow, ...]
+    #: Seconds since 1970, by the ledger's clock.
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close a run that cannot go on."""
+
+    run_id: str
+    reason: str
+
+
+Command = Issue | Close
+
+
+def decide(view: RunView, reissue_seconds: float = REISSUE_SECONDS) -> list[Command]:
+    """The commands that bring the run forward now; none if all that can be done is being done.
+
+    The first stage with unsettled rows is the run's stage. Its rows that are pending and not
+    handed over lately, and those whose claim went silent, are issued. A stage that lost too many
+    units closes the run as failed.
+    """
+    if not view.open:
+        return []
+    for stage in ORDER:
+        rows = [row for row in view.rows if row.stage == stage]
+        if not rows:
+            if stage == "evaluate" and not _done(view, "evaluate_plan"):
+                return []  # evaluate_plan itself was abandoned: closed below on an earlier pass
+            continue
+        lost = [row for row in rows if row.state == ABANDONED]
+        if len(lost) > (1.0 - QUORUM) * len(rows):
+            worst = lost[0]
+            return [
+                Close(
+                    view.run_id,
+                    f"{stage}: {len(lost)} of {len(rows)} units given up, "
+                    f"first after {worst.failures} failures: {worst.error}",
+                )
+            ]
+        waiting = tuple(
+            row.unit for row in rows if row.state not in SETTLED and _due(row, view.now, reissue_seconds)
+        )
+        if any(row.state not in SETTLED for row in rows):
+            return [Issue(view.run_id, stage, waiting)] if waiting else []
+    return []
+
+
+def _done(view: RunView, stage: str) -> bool:
+    return any(row.stage == stage and row.state == DONE for row in view.rows)
+
+
+def _due(row: StageRow, now: float, reissue_seconds: float) -> bool:
+    """Nobody has this unit, as far as can be told."""
+    if row.state == RUNNING:
+        return (row.lease_until or 0.0) <= now
+    assert row.state == PENDING
+    return row.issued_at is None or row.issued_at + reissue_seconds <= now
+
+
+def view_run(tx: Tx, run_id: str) -> RunView:
+    """Read a run as `decide` sees it."""
+    run = runs.get_run(tx, run_id)
+    rows = tuple(stages.stages_of(tx, run_id))
+    return RunView(run_id, run.state == runs.OPEN, rows, tx.now)
+
+
+def advance(
+    ledger: Ledger,
+    run_id: str,
+    dispatcher: Dispatcher,
+    *,
+    fence: Fence | None = None,
+    reissue_seconds: float = REISSUE_SECONDS,
+) -> list[Command]:
+    """Decide and hand over; the commands that were carried out.
+
+    What is issued is marked in the transaction that decided it, and handed over after the commit:
+    two callers at once issue a unit once, and a worker never meets a row that is not there yet. A
+    caller that dies in between leaves marked units that nobody has; they are due again after
+    `reissue_seconds`, or at once if handing over raised.
+    """
+    with ledger.write(fence) as tx:
+        stages.abandon_expired(tx, run_id)
+        commands = decide(view_run(tx, run_id), reissue_seconds)
+        for command in commands:
+            if isinstance(command, Close):
+                _close_failed(tx, command)
+            else:
+                stages.mark_issued(tx, run_id, command.stage, command.units)
+    for command in commands:
+        if isinstance(command, Close):
+            log.error("run closed as failed", run=command.run_id[:12], reason=command.reason)
+            continue
+        try:
+            dispatcher.dispatch(command)
+        except BaseException:
+            with ledger.write(fence) as tx:
+                stages.mark_unissued(tx, run_id, command.stage, command.units)
+            raise
+    return commands
+
+
+def _close_failed(tx: Tx, command: Close) -> None:
+    if runs.close_run(tx, command.run_id, runs.FAILED, command.reason):
+        events.append(
+            tx,
+            events.NewEvent(
+                kind=Kind.RUN_FAILED,
+                run_id=command.run_id,
+                stage="run",
+                payload={"reason": command.reason},
+            ),
+        )

@@ -1,0 +1,146 @@
+"""Connections to the ledger: SQLite in the state directory, or PostgreSQL by URL.
+
+SQLite rules, each learned from a failure it prevents:
+
+- WAL, so that readers never wait for the writer.
+- A write transaction begins with BEGIN IMMEDIATE: one that begins as a reader and then writes can
+  fail at once with "database is locked" whatever the busy timeout says.
+- Foreign keys are off in SQLite unless every connection turns them on.
+- No connection is used on both sides of a fork: the child forgets the parent's without closing.
+- Not on a network file system: its locks are not reliable, and the file would be lost quietly.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import weakref
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from ringrift.errors import BadInput
+
+#: How long a writer waits for another one. Write transactions here last milliseconds.
+BUSY_TIMEOUT_MS = 30_000
+
+#: Kinds of file system (as Linux names them) on which SQLite's locks cannot be trusted.
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "9p", "lustre", "glusterfs", "ncpfs"}
+    | {"fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "fuse.gcsfuse", "fuse.rclone", "fuse.juicefs"}
+)
+
+#: Marks a connection's next transaction as one that writes.
+WRITES = "ringrift_writes"
+
+_open_engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+
+
+def _forget_connections_in_child() -> None:
+    """Leave the parent's connections alone: not closed, not used (SQLite, "How to corrupt" §2.6)."""
+    for engine in list(_open_engines):
+        engine.dispose(close=False)
+
+
+os.register_at_fork(after_in_child=_forget_connections_in_child)
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a database file."""
+    return f"sqlite:///{path}"
+
+
+def open_engine(url: str) -> Engine:
+    """Open the database behind a URL; BadInput in one line where it cannot be used."""
+    try:
+        parsed = sa.make_url(url)
+    except ArgumentError as error:
+        raise BadInput("RINGRIFT_DATABASE_URL is not a database URL") from error
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        return _open_sqlite(parsed)
+    if backend == "postgresql":
+        return _open_postgresql(parsed)
+    raise BadInput(f"database {backend!r}: expected sqlite or postgresql")
+
+
+def _open_sqlite(url: sa.URL) -> Engine:
+    if not url.database or url.database == ":memory:":
+        raise BadInput("the ledger needs a database file: one in memory is seen by one process only")
+    folder = Path(url.database).absolute().parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"state directory {folder}: {error.strerror}") from error
+    if not os.access(folder, os.W_OK):
+        raise BadInput(f"state directory {folder} is not writable")
+    kind = file_system(folder)
+    if kind in NETWORK_FILE_SYSTEMS:
+        raise BadInput(
+            f"{folder} is on a network file system ({kind}), where SQLite can lose data: "
+            "set RINGRIFT_DATABASE_URL to a PostgreSQL database, or RINGRIFT_HOME to a local disk"
+        )
+    engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    _open_engines.add(engine)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver must not begin transactions by itself
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")  # in WAL, NORMAL may lose the last commits
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _open_postgresql(url: sa.URL) -> Engine:
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    try:
+        engine = sa.create_engine(url, pool_pre_ping=True)
+    except (ImportError, NoSuchModuleError) as error:
+        raise BadInput(
+            "PostgreSQL needs the driver psycopg: pip install 'ringrift[postgres]'"
+        ) from error
+    _open_engines.add(engine)
+    return engine
+
+
+def now(connection: Connection) -> float:
+    """Seconds since 1970: the server's clock, the same for all machines, or this machine's."""
+    if connection.dialect.name == "postgresql":
+        value = connection.execute(sa.text("SELECT extract(epoch FROM clock_timestamp())")).scalar()
+        return float(value)
+    return time.time()
+
+
+def file_system(folder: Path, mounts: Path = Path("/proc/mounts")) -> str:
+    """The kind of file system that holds a folder, as Linux names it; "" where nothing tells."""
+    try:
+        lines = mounts.read_text(errors="replace").splitlines()
+    except OSError:
+        return ""
+    here = folder.resolve()
+    best, kind = -1, ""
+    for line in lines:
+        fields = line.split(" ")
+        if len(fields) < 3:
+            continue
+        # Blanks in a mount point are written as \040, see proc_mounts(5).
+        point = Path(fields[1].replace("\\040", " "))
+        if here.is_relative_to(point) and len(point.parts) >= best:
+            best, kind = len(point.parts), fields[2]
+    return kind

@@ -1,0 +1,177 @@
+"""The ledger: what happened, in SQL. Everything else (broker, files, memory) may be lost.
+
+    ledger = open_ledger(home)
+    with ledger.write() as tx:              # one transaction, committed at the end of the block
+        runs.open_run(tx, ...)
+        events.append(tx, ...)
+    with ledger.read() as tx:               # one consistent snapshot
+        stages.stages_of(tx, run_id)
+
+Functions of this package that change or read rows take a `Tx`, so that a caller decides what
+belongs together: a state change and its event are always one transaction.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from ringrift.errors import BadInput, NegativeVerdict
+from ringrift.store import engine as engines
+from ringrift.store.migrate import ensure_schema
+from ringrift.store.schema import fences
+
+#: SQLite takes 32 766 values in one statement (SQLITE_MAX_VARIABLE_NUMBER).
+MAX_VALUES = 30_000
+
+
+class StaleFence(NegativeVerdict):
+    """A lease has a newer owner: this one's writes are refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """The right to write on behalf of a lease; each new owner's number is larger."""
+
+    #: Name of the lease, such as "master".
+    name: str
+    #: Number of this owner.
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tx:
+    """One transaction: its connection and the time it began."""
+
+    conn: Connection
+    #: Seconds since 1970 by the ledger's clock.
+    now: float
+
+
+class Ledger:
+    """An open ledger. Safe to share between threads, and across a fork."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Wrap an engine whose schema is current; `open_ledger` is the usual way."""
+        self.engine = engine
+
+    @contextmanager
+    def write(self, fence: Fence | None = None) -> Iterator[Tx]:
+        """One writing transaction; with a fence, refused in SQL when a newer owner exists."""
+        with _one_line(), self.engine.connect().execution_options(**{engines.WRITES: True}) as conn:
+            with conn.begin():
+                tx = Tx(conn, engines.now(conn))
+                if fence is not None:
+                    check_fence(tx, fence)
+                yield tx
+
+    @contextmanager
+    def read(self) -> Iterator[Tx]:
+        """One reading transaction: a consistent snapshot on SQLite."""
+        with _one_line(), self.engine.connect() as conn, conn.begin():
+            yield Tx(conn, engines.now(conn))
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self.engine.dispose()
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """Turn what the surroundings did (disk full, server gone) into one clear line."""
+    try:
+        yield
+    except DatabaseError as error:
+        text = str(error.orig)
+        if isinstance(error, OperationalError) or "malformed" in text or "not a database" in text:
+            raise BadInput(f"the ledger cannot be used: {text.splitlines()[0]}") from error
+        raise
+
+
+def open_ledger(home: Path, url: str | None = None) -> Ledger:
+    """Open the ledger of a state directory, with its tables made or brought up to date.
+
+    `url`, else RINGRIFT_DATABASE_URL, else the file ringrift.db in `home`.
+    """
+    url = url or os.environ.get("RINGRIFT_DATABASE_URL") or engines.sqlite_url(home / "ringrift.db")
+    engine = engines.open_engine(url)
+    with _one_line():
+        ensure_schema(engine)
+    return Ledger(engine)
+
+
+def take_fence(tx: Tx, name: str, owner: str, at_least: int = 0) -> Fence:
+    """Become the newest owner: a number above every earlier one in SQL, and above `at_least`.
+
+    `at_least` is what the lease's own server last gave: it may know of owners that never wrote,
+    and may itself have forgotten everything.
+    """
+    last = tx.conn.scalar(sa.select(fences.c.number).where(fences.c.name == name))
+    number = max(last or 0, at_least) + 1
+    row = {"name": name, "number": number, "owner": owner, "taken_at": tx.now}
+    if last is None:
+        tx.conn.execute(fences.insert().values(row))
+    else:
+        done = tx.conn.execute(
+            fences.update().where(fences.c.name == name, fences.c.number < number).values(row)
+        )
+        if done.rowcount != 1:  # two owners at once on PostgreSQL: the other one came first
+            raise StaleFence(f"the {name} lease was taken by another owner at the same moment")
+    return Fence(name, number)
+
+
+def record_fence(tx: Tx, fence: Fence, owner: str) -> None:
+    """Write a number given elsewhere (the lease's server); StaleFence if SQL knows a newer one."""
+    last = tx.conn.scalar(sa.select(fences.c.number).where(fences.c.name == fence.name))
+    row = {"name": fence.name, "number": fence.number, "owner": owner, "taken_at": tx.now}
+    if last is None:
+        tx.conn.execute(fences.insert().values(row))
+        return
+    done = tx.conn.execute(
+        fences.update()
+        .where(fences.c.name == fence.name, fences.c.number <= fence.number)
+        .values(row)
+    )
+    if done.rowcount != 1:
+        raise StaleFence(f"{fence.name} fence {fence.number} is older than {last}")
+
+
+def newest_fence(tx: Tx, name: str) -> int:
+    """The number of the newest owner, 0 before the first."""
+    return tx.conn.scalar(sa.select(fences.c.number).where(fences.c.name == name)) or 0
+
+
+def check_fence(tx: Tx, fence: Fence) -> None:
+    """Refuse an older owner, and hold the row so that no newer one appears before the commit."""
+    held = tx.conn.execute(
+        fences.update()
+        .where(fences.c.name == fence.name, fences.c.number == fence.number)
+        .values(number=fence.number)
+    )
+    if held.rowcount != 1:
+        newest = newest_fence(tx, fence.name)
+        raise StaleFence(
+            f"{fence.name} fence {fence.number} is stale: the newest owner has {newest}"
+        )
+
+
+def insert_once(tx: Tx, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Insert the rows whose keys are new, leave the others as they are; how many were new."""
+    if not rows:
+        return 0
+    insert = postgresql.insert if tx.conn.dialect.name == "postgresql" else sqlite.insert
+    step = max(1, MAX_VALUES // len(rows[0]))
+    new = 0
+    for start in range(0, len(rows), step):
+        chunk = [dict(row) for row in rows[start : start + step]]
+        new += tx.conn.execute(insert(table).values(chunk).on_conflict_do_nothing()).rowcount
+    return new

@@ -1,0 +1,165 @@
+"""Runs: one iteration of one config, opened, worked on, and closed with its totals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from ringrift.errors import NegativeVerdict
+from ringrift.store.ids import run_id as derive
+from ringrift.store.ledger import Tx, insert_once
+from ringrift.store.schema import games, match_games, matches, runs, shards
+
+OPEN, CLOSED = "open", "closed"
+PROMOTED, REJECTED, FAILED = "promoted", "rejected", "failed"
+
+
+class RunClosed(NegativeVerdict):
+    """The run is closed: nothing of it may change any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as it stands."""
+
+    id: str
+    config: str
+    iteration: int
+    seed: int
+    start_model: str
+    champion: str | None
+    plan: dict[str, Any]
+    plan_digest: str
+    state: str
+    outcome: str | None
+    reason: str | None
+    totals: dict[str, Any] | None
+    opened_at: float
+    closed_at: float | None
+
+
+_COLUMNS = [runs.c[name] for name in RunRow.__dataclass_fields__]
+
+
+def insert_run(
+    tx: Tx,
+    *,
+    config: str,
+    iteration: int,
+    seed: int,
+    start_model: str,
+    champion: str | None,
+    plan: Mapping[str, Any],
+    plan_digest: str,
+) -> RunRow | None:
+    """Open a run; None if one of this config is open or has this number: read that one instead."""
+    row = {
+        "id": derive(config, iteration, start_model, champion, plan_digest),
+        "config": config,
+        "iteration": iteration,
+        "seed": seed,
+        "start_model": start_model,
+        "champion": champion,
+        "plan": dict(plan),
+        "plan_digest": plan_digest,
+        "state": OPEN,
+        "opened_at": tx.now,
+    }
+    if insert_once(tx, runs, [row]) == 0:
+        return None
+    return get_run(tx, str(row["id"]))
+
+
+def get_run(tx: Tx, run_id: str) -> RunRow:
+    """One run; KeyError if there is none."""
+    row = tx.conn.execute(sa.select(*_COLUMNS).where(runs.c.id == run_id)).first()
+    if row is None:
+        raise KeyError(run_id)
+    return RunRow(**row._mapping)
+
+
+def open_runs(tx: Tx, config: str | None = None) -> list[RunRow]:
+    """Runs at work, oldest first."""
+    query = sa.select(*_COLUMNS).where(runs.c.state == OPEN).order_by(runs.c.opened_at)
+    if config is not None:
+        query = query.where(runs.c.config == config)
+    return [RunRow(**row._mapping) for row in tx.conn.execute(query)]
+
+
+def last_run(tx: Tx, config: str) -> RunRow | None:
+    """The newest run of a config."""
+    query = (
+        sa.select(*_COLUMNS)
+        .where(runs.c.config == config)
+        .order_by(runs.c.iteration.desc())
+        .limit(1)
+    )
+    row = tx.conn.execute(query).first()
+    return None if row is None else RunRow(**row._mapping)
+
+
+def all_runs(tx: Tx) -> list[RunRow]:
+    """Every run, by config and number."""
+    query = sa.select(*_COLUMNS).order_by(runs.c.config, runs.c.iteration)
+    return [RunRow(**row._mapping) for row in tx.conn.execute(query)]
+
+
+def configs(tx: Tx) -> list[str]:
+    """Every config that has a run."""
+    return list(tx.conn.scalars(sa.select(runs.c.config).distinct().order_by(runs.c.config)))
+
+
+def require_open(tx: Tx, run_id: str) -> None:
+    """Refuse to change a closed run. Called by each writer of a run's rows."""
+    state = tx.conn.scalar(sa.select(runs.c.state).where(runs.c.id == run_id))
+    if state != OPEN:
+        raise RunClosed(f"run {run_id[:12]} is {state or 'unknown'}: nothing is added to it")
+
+
+def totals(tx: Tx, run_id: str) -> dict[str, int]:
+    """Counts of a run, computed from its rows: what a closing run writes, and `verify` compares."""
+    conn = tx.conn
+    shard_count, planned = conn.execute(
+        sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(shards.c.planned_games), 0)).where(
+            shards.c.run_id == run_id
+        )
+    ).one()
+    game_count, plies, positions = conn.execute(
+        sa.select(
+            sa.func.count(),
+            sa.func.coalesce(sa.func.sum(games.c.plies), 0),
+            sa.func.coalesce(sa.func.sum(games.c.positions), 0),
+        ).where(games.c.run_id == run_id)
+    ).one()
+    evaluated = conn.scalar(
+        sa.select(sa.func.count())
+        .select_from(match_games.join(matches))
+        .where(matches.c.run_id == run_id)
+    )
+    return {
+        "shards": int(shard_count),
+        "planned_games": int(planned),
+        "games": int(game_count),
+        "plies": int(plies),
+        "positions": int(positions),
+        "evaluation_games": int(evaluated or 0),
+    }
+
+
+def close_run(tx: Tx, run_id: str, outcome: str, reason: str) -> bool:
+    """Close a run with its outcome and totals; False if it was closed before (a no-op)."""
+    closed = tx.conn.execute(
+        runs.update()
+        .where(runs.c.id == run_id, runs.c.state == OPEN)
+        .values(
+            state=CLOSED,
+            outcome=outcome,
+            reason=reason,
+            totals=totals(tx, run_id),
+            closed_at=tx.now,
+        )
+    )
+    return closed.rowcount == 1

@@ -1,0 +1,281 @@
+"""The tables of the ledger.
+
+Ids are derived (see `ids`), 64 hex digits, and are primary keys: a second insert of the same thing
+is refused by the database itself. Times are seconds since 1970 UTC. Sizes are plain columns, small
+records JSON. Migrations build these tables; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+#: Names of constraints are fixed, so that a migration can name them on every engine.
+NAMING = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+metadata = MetaData(naming_convention=NAMING)
+
+ID = String(64)
+CONFIG = String(32)
+WORD = String(32)
+#: SQLite counts rows up by itself only for a plain INTEGER key.
+COUNTER = BigInteger().with_variant(Integer, "sqlite")
+
+models = Table(
+    "models",
+    metadata,
+    Column("sha256", ID, primary_key=True),
+    Column("config", CONFIG, nullable=False),
+    Column("kind", WORD, nullable=False),  # initial | candidate | imported
+    Column("run_id", ID),  # no foreign key: a run names its start model, which would be a ring
+    Column("parent", ID, ForeignKey("models.sha256")),  # the weights that training began with
+    Column("dataset", ID, ForeignKey("datasets.sha256")),
+    Column("path", Text, nullable=False),  # relative to the state directory
+    Column("bytes", BigInteger, nullable=False),
+    Column("accepted", Boolean, nullable=False),  # may play selfplay games
+    Column("metrics", JSON, nullable=False),  # steps, losses before and after, seconds
+    Column("created_at", Float, nullable=False),
+    Index("ix_models_config_created_at", "config", "created_at"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("config", CONFIG, nullable=False),
+    Column("iteration", Integer, nullable=False),  # 1, 2, ... within its config
+    Column("seed", BigInteger, nullable=False),
+    Column("start_model", ID, ForeignKey("models.sha256"), nullable=False),
+    Column("champion", ID, ForeignKey("models.sha256")),  # when the run was opened
+    Column("plan", JSON, nullable=False),  # every setting that decides what the run does
+    Column("plan_digest", ID, nullable=False),
+    Column("state", WORD, nullable=False),  # open | closed
+    Column("outcome", WORD),  # promoted | rejected | failed, once closed
+    Column("reason", Text),
+    Column("totals", JSON),  # written once, by the closing transaction
+    Column("opened_at", Float, nullable=False),
+    Column("closed_at", Float),
+    UniqueConstraint("config", "iteration"),
+    # One open run per config: two masters cannot open two.
+    Index(
+        "ix_runs_one_open",
+        "config",
+        unique=True,
+        sqlite_where=text("state = 'open'"),
+        postgresql_where=text("state = 'open'"),
+    ),
+)
+
+stages = Table(
+    "stages",
+    metadata,
+    Column("id", ID, primary_key=True),  # ids.task_id(run, stage, unit)
+    Column("run_id", ID, ForeignKey("runs.id"), nullable=False),
+    Column("stage", WORD, nullable=False),
+    Column("unit", String(128), nullable=False),  # shard or match chunk; "" for the whole run
+    Column("position", Integer, nullable=False),  # place of the stage in the run: see stages.ORDER
+    Column("number", Integer, nullable=False),  # place of the unit in its stage
+    Column("state", WORD, nullable=False),  # pending | running | done | abandoned
+    Column("attempt", Integer, nullable=False),  # grows with each claim: the claim's own fence
+    Column("failures", Integer, nullable=False),  # claims that ended in an error or went silent
+    Column("max_failures", Integer, nullable=False),
+    Column("owner", Text),
+    Column("issued_at", Float),  # last handed to a dispatcher
+    Column("claimed_at", Float),
+    Column("heartbeat_at", Float),
+    Column("lease_until", Float),  # after this the claim may be taken by another
+    Column("finished_at", Float),
+    Column("spec", JSON, nullable=False),  # input, fixed when the row is made
+    Column("progress", JSON),  # what the last heartbeat said
+    Column("result", JSON),
+    Column("error", Text),
+    UniqueConstraint("run_id", "stage", "unit"),
+    Index("ix_stages_state", "state"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("seq", COUNTER, primary_key=True, autoincrement=True),  # order of commit on SQLite
+    Column("id", ID, nullable=False, unique=True),
+    Column("kind", WORD, nullable=False),
+    Column("run_id", ID),
+    Column("config", CONFIG),
+    Column("payload", JSON, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("published_at", Float),  # None while it is still to be relayed
+    Index("ix_events_published_at", "published_at"),
+    Index("ix_events_run_id", "run_id"),
+    sqlite_autoincrement=True,  # a deleted row's number is never given again
+)
+
+shards = Table(
+    "shards",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("run_id", ID, ForeignKey("runs.id"), nullable=False),
+    Column("config", CONFIG, nullable=False),
+    Column("model", ID, ForeignKey("models.sha256"), nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("planned_games", Integer, nullable=False),
+    Column("path", Text),  # relative to the state directory; None until it is played
+    Column("sha256", ID),
+    Column("games", Integer),
+    Column("positions", BigInteger),
+    Column("plies", BigInteger),
+    Column("seconds", Float),
+    Column("victories", JSON),
+    Column("state", WORD, nullable=False),  # planned | produced | ingested | quarantined
+    UniqueConstraint("run_id", "number"),
+)
+
+games = Table(
+    "games",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("shard_id", ID, ForeignKey("shards.id"), nullable=False),
+    Column("run_id", ID, ForeignKey("runs.id"), nullable=False),
+    Column("config", CONFIG, nullable=False),
+    Column("number", Integer, nullable=False),  # line of the shard, from 0
+    Column("seed", String(20), nullable=False),  # a 64-bit seed does not fit a signed column
+    Column("winner", Integer, nullable=False),  # seat, 0 for nobody
+    Column("victory", WORD, nullable=False),
+    Column("plies", Integer, nullable=False),
+    Column("turns", Integer, nullable=False),
+    Column("positions", Integer, nullable=False),  # decisions with a policy target
+    UniqueConstraint("shard_id", "number"),
+    Index("ix_games_run_id", "run_id"),
+    Index("ix_games_config", "config"),
+)
+
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("sha256", ID, primary_key=True),
+    Column("id", ID, nullable=False, unique=True),  # ids.dataset_id: what it was made from
+    Column("run_id", ID, ForeignKey("runs.id"), nullable=False, unique=True),
+    Column("config", CONFIG, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("games", Integer, nullable=False),
+    Column("heldout_rows", BigInteger, nullable=False),
+    Column("shards", JSON, nullable=False),  # ids of the shards in it
+    Column("created_at", Float, nullable=False),
+)
+
+matches = Table(
+    "matches",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("run_id", ID, ForeignKey("runs.id")),  # None for a match played by hand
+    Column("config", CONFIG, nullable=False),
+    Column("purpose", WORD, nullable=False),  # gate name, "shadow", "manual", ...
+    Column("a", Text, nullable=False),  # identity of the agent: kind, weights, budget
+    Column("b", Text, nullable=False),
+    Column("model", ID),  # weights behind a, where there are any
+    Column("seed", BigInteger, nullable=False),
+    Column("games", Integer, nullable=False),
+    Column("spec", JSON, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+match_games = Table(
+    "match_games",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("match_id", ID, ForeignKey("matches.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("block", Integer, nullable=False),  # all seatings of one opening
+    Column("seats", JSON, nullable=False),  # which agent sat where at the end: ["a", "b"]
+    Column("winner", Integer, nullable=False),  # seat, 0 for nobody
+    Column("score", Float, nullable=False),  # of a: 1 win, 0.5 draw, 0 loss
+    Column("victory", WORD, nullable=False),
+    Column("plies", Integer, nullable=False),
+    UniqueConstraint("match_id", "number"),
+)
+
+evaluations = Table(
+    "evaluations",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("run_id", ID, ForeignKey("runs.id"), nullable=False),
+    Column("model", ID, ForeignKey("models.sha256"), nullable=False),
+    Column("gate", WORD, nullable=False),
+    Column("opponent", Text, nullable=False),
+    Column("games", Integer, nullable=False),
+    Column("wins", Integer, nullable=False),
+    Column("draws", Integer, nullable=False),
+    Column("losses", Integer, nullable=False),
+    Column("low", Float, nullable=False),  # confidence interval of the score
+    Column("high", Float, nullable=False),
+    Column("bound", Float, nullable=False),  # what `low` must reach
+    Column("verdict", WORD, nullable=False),  # pass | fail
+    Column("evidence", JSON, nullable=False),
+    Column("created_at", Float, nullable=False),
+    UniqueConstraint("run_id", "model", "gate"),
+)
+
+promotions = Table(
+    "promotions",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("run_id", ID, ForeignKey("runs.id"), nullable=False, unique=True),
+    Column("config", CONFIG, nullable=False),
+    Column("model", ID, ForeignKey("models.sha256"), nullable=False),
+    Column("previous", ID, ForeignKey("models.sha256")),
+    Column("evidence", JSON, nullable=False),
+    Column("fence", BigInteger),
+    Column("created_at", Float, nullable=False),
+)
+
+champions = Table(
+    "champions",
+    metadata,
+    Column("config", CONFIG, primary_key=True),
+    Column("model", ID, ForeignKey("models.sha256"), nullable=False),
+    Column("promotion_id", ID, ForeignKey("promotions.id"), nullable=False),
+    Column("since", Float, nullable=False),
+)
+
+fences = Table(
+    "fences",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("number", BigInteger, nullable=False),  # the newest owner's; older ones may not write
+    Column("owner", Text, nullable=False),
+    Column("taken_at", Float, nullable=False),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("path", Text, nullable=False),  # where it was, relative to the state directory
+    Column("moved_to", Text, nullable=False),
+    Column("expected", ID),
+    Column("found", ID),
+    Column("reason", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
