@@ -1,0 +1,1 @@
+"""Compiled parts: feature planes, symmetries, reading the network's outputs."""
