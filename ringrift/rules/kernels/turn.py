@@ -1,0 +1,130 @@
+"""The turn state machine: which phase follows which (rules §4.2-§4.6, §13)."""
+
+from ringrift.compile import kernel
+from ringrift.rules.kernels.cells import controls_stack, kind_of, owner_of, scalar, word
+from ringrift.rules.kernels.constants import (
+    CAPTURE,
+    CHAIN_CAPTURE,
+    F_SCALAR,
+    FORCED_ELIMINATION,
+    GAME_OVER,
+    LINE_PROCESSING,
+    LPS_BY_ROUNDS,
+    RING_PLACEMENT,
+    S_ACTED,
+    S_DEBT,
+    S_FROM,
+    S_LAST,
+    S_MUST,
+    S_OUT,
+    S_PEND,
+    S_PHASE,
+    S_PLAYER,
+    S_PLAYERS,
+    S_RECOVERED,
+    S_SLIDE,
+    S_TURNS,
+    S_VICTORY,
+    S_WINNER,
+    STACK,
+    TERRITORY_PROCESSING,
+)
+from ringrift.rules.kernels.mobility import can_capture
+from ringrift.rules.kernels.territory import any_region
+from ringrift.rules.kernels.victory import find_winner, material_seats, note_turn_start
+
+
+@kernel
+def set_phase(s, g, phase):
+    s[g, F_SCALAR, S_PHASE] = phase
+
+
+@kernel
+def enter_lines(s, g):
+    s[g, F_SCALAR, S_MUST] = 0
+    s[g, F_SCALAR, S_FROM] = 0
+    s[g, F_SCALAR, S_SLIDE] = 0
+    set_phase(s, g, LINE_PROCESSING)
+
+
+@kernel
+def after_landing(s, g, t, target, chain):
+    """Offer captures to the stack that has just landed (rules §4.2, §7.3), else go on to the lines."""
+    w = word(s, g, target)
+    if kind_of(w) == STACK and owner_of(w) == scalar(s, g, S_PLAYER) and can_capture(s, g, t, target):
+        s[g, F_SCALAR, S_MUST] = 0
+        s[g, F_SCALAR, S_FROM] = target + 1
+        set_phase(s, g, CHAIN_CAPTURE if chain else CAPTURE)
+    else:
+        enter_lines(s, g)
+
+
+@kernel
+def must_eliminate(s, g, t):
+    """Whether the mover did nothing this turn and controls a stack (rules §10.2)."""
+    return scalar(s, g, S_ACTED) == 0 and controls_stack(s, g, t.n, scalar(s, g, S_PLAYER))
+
+
+@kernel
+def exit_lines(s, g, t):
+    """EXIT-LINES of rules §4.4."""
+    if not any_region(s, g, t) and must_eliminate(s, g, t):
+        set_phase(s, g, FORCED_ELIMINATION)
+    else:
+        set_phase(s, g, TERRITORY_PROCESSING)
+
+
+@kernel
+def exit_territory(s, g, t):
+    """EXIT-TERRITORY of rules §4.6."""
+    if must_eliminate(s, g, t):
+        set_phase(s, g, FORCED_ELIMINATION)
+    else:
+        end_turn(s, g, t)
+
+
+@kernel
+def clear_turn(s, g):
+    s[g, F_SCALAR, S_MUST] = 0
+    s[g, F_SCALAR, S_FROM] = 0
+    s[g, F_SCALAR, S_DEBT] = 0
+    s[g, F_SCALAR, S_PEND] = 0
+    s[g, F_SCALAR, S_ACTED] = 0
+    s[g, F_SCALAR, S_RECOVERED] = 0
+    s[g, F_SCALAR, S_SLIDE] = 0
+
+
+@kernel
+def finish(s, g, winner, victory):
+    clear_turn(s, g)
+    s[g, F_SCALAR, S_PLAYER] = 0
+    s[g, F_SCALAR, S_WINNER] = winner
+    s[g, F_SCALAR, S_VICTORY] = victory
+    set_phase(s, g, GAME_OVER)
+
+
+@kernel
+def end_turn(s, g, t):
+    """END-TURN of rules §13.2: look at victory, pass the turn, note the last-player tracker."""
+    mover = scalar(s, g, S_PLAYER)
+    players = scalar(s, g, S_PLAYERS)
+    material = material_seats(s, g, t)
+    for q in range(players):
+        if not (material >> q) & 1 and scalar(s, g, S_OUT + q) == 0:
+            s[g, F_SCALAR, S_OUT + q] = scalar(s, g, S_TURNS)
+    winner, victory = find_winner(s, g, t, mover)
+    if winner > 0:
+        finish(s, g, winner, victory)
+        return
+    seat = mover
+    for _ in range(players):
+        seat = seat % players + 1
+        if (material >> (seat - 1)) & 1:
+            break
+    clear_turn(s, g)
+    s[g, F_SCALAR, S_PLAYER] = seat
+    s[g, F_SCALAR, S_TURNS] += 1
+    set_phase(s, g, RING_PLACEMENT)
+    if note_turn_start(s, g, t, seat):
+        s[g, F_SCALAR, S_LAST] = mover
+        finish(s, g, seat, LPS_BY_ROUNDS)
