@@ -1,0 +1,75 @@
+"""A validation error as one line for a person: where, which key, what was expected, the nearest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from ringrift.errors import BadInput, nearest
+
+#: What a value must be, by pydantic's name of the complaint; {…} are its own context words.
+EXPECTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "string_type": "a text",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "too_short": "at least {min_length} entries",
+    "model_type": "a section of keys",
+    "model_attributes_type": "a section of keys",
+    "dict_type": "a section of keys",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "literal_error": "{expected}",
+    "enum": "{expected}",
+}
+
+#: Section, …, key.
+Place = tuple[str | int, ...]
+
+
+def bad_input(
+    model: type[BaseModel], error: ValidationError, source: Callable[[Place], str]
+) -> BadInput:
+    """Turn the first complaint into a BadInput.
+
+    ``source`` names the file or environment variable that a place (section, …, key) came from.
+    """
+    # An unknown key is the cause more often than the missing or wrong one beside it.
+    first = min(error.errors(), key=lambda e: (e["type"] != "extra_forbidden", len(e["loc"])))
+    place: Place = tuple(first["loc"])
+    *sections, key = place or ("",)
+    where = f"{source(place)}: "
+    if sections:
+        where += f"section {'.'.join(map(str, sections))}: "
+    if first["type"] == "extra_forbidden":
+        what = "key" if sections else "section"
+        return BadInput(
+            f"{where}unknown {what} {key!r}: {nearest(str(key), keys_at(model, sections))}"
+        )
+    if first["type"] == "missing":
+        return BadInput(f"{where}{key!r} is missing")
+    if first["type"] == "value_error":
+        # A complaint about a whole section comes from its own check of keys against each other.
+        subject = "section " * (len(place) == 1) + str(key) + ": " if place else ""
+        return BadInput(f"{where}{subject}{first['ctx']['error']}")
+    context: dict[str, Any] = first.get("ctx", {})
+    known = EXPECTED.get(first["type"])
+    expected = known.format(**context) if known else first["msg"]
+    return BadInput(f"{where}{key}: expected {expected}, not {first['input']!r}")
+
+
+def keys_at(model: type[BaseModel], sections: list[str | int]) -> list[str]:
+    """Return the keys that a section has; none for one that does not exist."""
+    at: Any = model
+    for name in sections:
+        field = at.model_fields.get(name) if hasattr(at, "model_fields") else None
+        at = field.annotation if field else None
+    return list(at.model_fields) if hasattr(at, "model_fields") else []

@@ -1,0 +1,32 @@
+"""Settings of selfplay."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from ringrift.settings.base import Section
+
+
+class SelfplaySettings(Section):
+    """How games are made; keys in config/unified_loop.yaml."""
+
+    games_per_iteration: Annotated[int, Field(ge=1, le=1_000_000)]
+    games_per_shard: Annotated[int, Field(ge=1, le=100_000)]
+    slots: Annotated[int, Field(ge=1, le=4096)]
+    simulations: Annotated[int, Field(ge=2, le=4096)]
+    fast_simulations: Annotated[int, Field(ge=1, le=4096)]
+    full_search_fraction: Annotated[float, Field(gt=0, le=1)]
+    temperature: Annotated[float, Field(ge=0, le=10)]
+    temperature_final: Annotated[float, Field(ge=0, le=10)]
+    temperature_decisions: Annotated[int, Field(ge=0, le=10_000)]
+
+    @model_validator(mode="after")
+    def _fast_is_faster(self) -> Self:
+        if self.fast_simulations > self.simulations:
+            raise ValueError(
+                f"fast_simulations: expected at most simulations ({self.simulations}), "
+                f"not {self.fast_simulations}"
+            )
+        return self

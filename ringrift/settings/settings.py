@@ -1,0 +1,132 @@
+"""All settings, and where they come from.
+
+Each layer changes single keys of the one before it:
+
+1. the packaged ``unified_loop.yaml``, which has every key;
+2. one file: ``--config FILE``, else the file that RINGRIFT_CONFIG_PATH names, else
+   ``config/unified_loop.yaml`` of the project folder that we are in. A bare name such as
+   ``quickstart`` is a packaged file;
+3. variables ``RINGRIFT__SECTION__KEY=value``, the value written as in YAML.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Self
+
+from pydantic import ValidationError
+
+from ringrift.errors import BadInput, nearest
+from ringrift.settings.base import Section
+from ringrift.settings.cluster import ClusterSettings
+from ringrift.settings.data_ingestion import DataIngestionSettings
+from ringrift.settings.evaluation import EvaluationSettings
+from ringrift.settings.home import PROJECT_CONFIG, project_folder
+from ringrift.settings.loop import LoopSettings
+from ringrift.settings.network import NetworkSettings
+from ringrift.settings.problems import Place, bad_input
+from ringrift.settings.search import SearchSettings
+from ringrift.settings.selfplay import SelfplaySettings
+from ringrift.settings.storage import StorageSettings
+from ringrift.settings.training import TrainingSettings
+from ringrift.settings.yaml_file import read_mapping, read_value
+
+#: The default files, in a checkout (a link to config/) and in a wheel.
+PACKAGED: Final = Path(__file__).parent.parent / "default_config"
+
+#: Variables that start so change one key; the parts of the place are joined by two underscores.
+ENV_PREFIX: Final = "RINGRIFT__"
+
+
+class Settings(Section):
+    """Everything that config/unified_loop.yaml says."""
+
+    loop: LoopSettings
+    data_ingestion: DataIngestionSettings
+    selfplay: SelfplaySettings
+    search: SearchSettings
+    network: NetworkSettings
+    training: TrainingSettings
+    evaluation: EvaluationSettings
+    cluster: ClusterSettings
+    storage: StorageSettings
+
+    @classmethod
+    def load(cls, path: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> Self:
+        """Read all layers. Raises BadInput in one line that names the file or variable."""
+        layers = [(str(file), read_mapping(file)) for file in files(path, environ)]
+        layers += [(name, value) for name, value in _variables(environ)]
+        merged: dict[str, Any] = {}
+        sources: dict[Place, str] = {}
+        for source, values in layers:
+            _merge(merged, values, source, sources, ())
+        try:
+            return cls.model_validate(merged)
+        except ValidationError as error:
+            raise bad_input(cls, error, lambda place: _source(place, sources)) from None
+
+
+def files(path: str | Path | None, environ: Mapping[str, str] = os.environ) -> list[Path]:
+    """Return the files to read, first the packaged one. Raises BadInput for one that is not there."""
+    default = PACKAGED / "unified_loop.yaml"
+    chosen = path or environ.get("RINGRIFT_CONFIG_PATH", "").strip() or None
+    if chosen is None:
+        project = project_folder()
+        found = project / PROJECT_CONFIG if project else default
+    else:
+        found = Path(chosen).expanduser()
+        if not found.exists() and found.parent == Path() and not found.suffix:
+            found = PACKAGED / f"{chosen}.yaml"
+            names = sorted(file.stem for file in PACKAGED.glob("*.yaml"))
+            if not found.exists():
+                raise BadInput(
+                    f"settings {str(chosen)!r}: no such file or preset; {nearest(str(chosen), names)}"
+                )
+    return [found] if found.exists() and found.samefile(default) else [default, found]
+
+
+def _variables(environ: Mapping[str, str]) -> list[tuple[str, dict[str, Any]]]:
+    """Return each overriding variable as a layer of one key."""
+    layers: list[tuple[str, dict[str, Any]]] = []
+    for name in sorted(environ):
+        if not name.startswith(ENV_PREFIX):
+            continue
+        parts = name.removeprefix(ENV_PREFIX).lower().split("__")
+        if len(parts) < 2 or not all(parts):
+            raise BadInput(f"variable {name}: expected {ENV_PREFIX}SECTION__KEY")
+        layer: Any = read_value(environ[name], f"variable {name}")
+        for part in reversed(parts):
+            layer = {part: layer}
+        layers.append((f"variable {name}", layer))
+    return layers
+
+
+def _merge(
+    into: dict[str, Any],
+    values: dict[str, Any],
+    source: str,
+    sources: dict[Place, str],
+    place: Place,
+) -> None:
+    """Lay ``values`` over ``into``, section by section, and note who said what."""
+    for key, value in values.items():
+        here = (*place, key)
+        if isinstance(value, dict):
+            if not isinstance(into.get(key), dict):
+                into[key] = {}
+            _merge(into[key], value, source, sources, here)
+        else:
+            into[key] = value
+            sources.pop(here, None)  # so that the order is that of the last word
+            sources[here] = source
+
+
+def _source(place: Place, sources: Mapping[Place, str]) -> str:
+    """Return who set a place: it itself, a section around it, or last any key inside it."""
+    for length in range(len(place), 0, -1):
+        if place[:length] in sources:
+            return sources[place[:length]]
+    inside = [source for key, source in sources.items() if key[: len(place)] == place]
+    return inside[-1] if inside else "settings"

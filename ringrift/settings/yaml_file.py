@@ -1,0 +1,70 @@
+"""Reading a YAML file strictly: no duplicate keys, and 1e-3 is a number."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ringrift.errors import BadInput
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe loader with two of YAML 1.1's traps closed."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key!r} appears twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+# YAML 1.1 reads 1e-3 as a text; YAML 1.2 and every reader of this project read a number.
+_Loader.add_implicit_resolver(  # type: ignore[no-untyped-call]
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Return the top-level mapping of a file; an empty file is an empty mapping.
+
+    Raises BadInput naming the file (and line) if it cannot be read or is no mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise BadInput(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise BadInput(f"{path}: cannot be read: {reason}") from None
+    value = _load(text, str(path))
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise BadInput(f"{path}: expected sections with keys, not {type(value).__name__}")
+    return value
+
+
+def read_value(text: str, source: str) -> Any:
+    """Return one value (a number, a text, true, a list) as the YAML file would hold it."""
+    return _load(text, source)
+
+
+def _load(text: str, source: str) -> Any:
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506 - a safe loader
+    except yaml.MarkedYAMLError as error:
+        line = f" line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise BadInput(f"{source}{line}: {error.problem or 'is not YAML'}") from None
+    except yaml.YAMLError as error:
+        raise BadInput(f"{source}: is not YAML: {str(error).splitlines()[0]}") from None

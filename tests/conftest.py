@@ -1,0 +1,23 @@
+"""What all tests share: no test sees the settings, state or broker of the person who runs it."""
+
+import os
+
+import pytest
+
+#: Variables of a person's own installation that would change what tests see.
+PERSONAL = (
+    "RINGRIFT_HOME",
+    "RINGRIFT_CONFIG_PATH",
+    "RINGRIFT_DATABASE_URL",
+    "CELERY_BROKER_URL",
+    "CELERY_RESULT_BACKEND",
+)
+
+
+@pytest.fixture(autouse=True)
+def _own_surroundings(monkeypatch, tmp_path):
+    """Give each test a state directory of its own and no settings from outside."""
+    for name in os.environ:
+        if name in PERSONAL or name.startswith("RINGRIFT__"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("RINGRIFT_HOME", str(tmp_path / "ringrift-home"))

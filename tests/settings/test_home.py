@@ -1,0 +1,47 @@
+"""The state directory: where it is, and what is said when it cannot be used."""
+
+import os
+import shutil
+
+import pytest
+
+from ringrift.errors import BadInput
+from ringrift.settings import FOLDERS, home, prepare_home
+
+
+def test_where_it_is(tmp_path, monkeypatch):
+    """RINGRIFT_HOME, else .ringrift of the project folder around us, else the user's data folder."""
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "unified_loop.yaml").touch()
+    monkeypatch.chdir(tmp_path / "config")
+    assert home({"RINGRIFT_HOME": str(tmp_path / "x")}) == tmp_path / "x"
+    assert home({}) == tmp_path / ".ringrift"
+    monkeypatch.chdir("/")
+    assert home({}).name == "ringrift"
+
+
+def test_it_is_made_with_its_folders(tmp_path):
+    """All folders exist afterwards, and a second time changes nothing."""
+    for _ in range(2):
+        assert prepare_home(0, tmp_path / "state") == tmp_path / "state"
+    assert sorted(p.name for p in (tmp_path / "state").iterdir()) == sorted(FOLDERS)
+
+
+def test_one_that_cannot_be_made_is_named(tmp_path):
+    """A file in its place, and a folder without the right to write, end in one line."""
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInput, match="file cannot be written to: .*; set RINGRIFT_HOME"):
+        prepare_home(0, tmp_path / "file")
+    if os.geteuid():  # root may write anywhere
+        (tmp_path / "closed").mkdir(mode=0o500)
+        with pytest.raises(BadInput, match="cannot be written to: Permission denied"):
+            prepare_home(0, tmp_path / "closed")
+
+
+def test_a_disk_without_room_is_named(tmp_path):
+    """Too little free room names the room, the need and the key that sets it."""
+    need = shutil.disk_usage(tmp_path).total // 2**20 + 1
+    with pytest.raises(
+        BadInput, match=rf"MiB free, expected at least {need} \(storage.min_free_mib\)"
+    ):
+        prepare_home(need, tmp_path)
