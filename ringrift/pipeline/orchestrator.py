@@ -17,7 +17,7 @@ from ringrift.pipeline.dispatcher import Dispatcher, Issue
 from ringrift.pipeline.events import Kind
 from ringrift.store import events, runs, stages
 from ringrift.store.ledger import Fence, Ledger, Tx
-from ringrift.store.stages import ABANDONED, DONE, ORDER, PENDING, RUNNING, SETTLED, StageRow
+from ringrift.store.stages import ABANDONED, ORDER, RUNNING, SETTLED, StageRow
 
 log = structlog.get_logger(__name__)
 
@@ -64,10 +64,6 @@ def decide(view: RunView, reissue_seconds: float = REISSUE_SECONDS) -> list[Comm
         return []
     for stage in ORDER:
         rows = [row for row in view.rows if row.stage == stage]
-        if not rows:
-            if stage == "evaluate" and not _done(view, "evaluate_plan"):
-                return []  # evaluate_plan itself was abandoned: closed below on an earlier pass
-            continue
         lost = [row for row in rows if row.state == ABANDONED]
         if len(lost) > (1.0 - QUORUM) * len(rows):
             worst = lost[0]
@@ -79,22 +75,19 @@ def decide(view: RunView, reissue_seconds: float = REISSUE_SECONDS) -> list[Comm
                 )
             ]
         waiting = tuple(
-            row.unit for row in rows if row.state not in SETTLED and _due(row, view.now, reissue_seconds)
+            row.unit
+            for row in rows
+            if row.state not in SETTLED and _due(row, view.now, reissue_seconds)
         )
         if any(row.state not in SETTLED for row in rows):
             return [Issue(view.run_id, stage, waiting)] if waiting else []
     return []
 
 
-def _done(view: RunView, stage: str) -> bool:
-    return any(row.stage == stage and row.state == DONE for row in view.rows)
-
-
 def _due(row: StageRow, now: float, reissue_seconds: float) -> bool:
     """Nobody has this unit, as far as can be told."""
     if row.state == RUNNING:
         return (row.lease_until or 0.0) <= now
-    assert row.state == PENDING
     return row.issued_at is None or row.issued_at + reissue_seconds <= now
 
 

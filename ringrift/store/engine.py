@@ -70,7 +70,9 @@ def open_engine(url: str) -> Engine:
 
 def _open_sqlite(url: sa.URL) -> Engine:
     if not url.database or url.database == ":memory:":
-        raise BadInput("the ledger needs a database file: one in memory is seen by one process only")
+        raise BadInput(
+            "the ledger needs a database file: one in memory is seen by one process only"
+        )
     folder = Path(url.database).absolute().parent
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -71,7 +71,7 @@ def unpublished(tx: Tx, limit: int = 100) -> list[EventRow]:
         .order_by(events.c.seq)
         .limit(limit)
     )
-    return [EventRow(**row._mapping) for row in tx.conn.execute(query)]
+    return [EventRow(**row) for row in tx.conn.execute(query).mappings()]
 
 
 def mark_published(tx: Tx, seqs: Sequence[int]) -> None:
@@ -94,10 +94,10 @@ def list_events(
     if kind is not None:
         query = query.where(events.c.kind == kind)
     query = query.order_by(events.c.seq).limit(limit)
-    return [EventRow(**row._mapping) for row in tx.conn.execute(query)]
+    return [EventRow(**row) for row in tx.conn.execute(query).mappings()]
 
 
 def last_events(tx: Tx, limit: int) -> list[EventRow]:
     """The newest events, oldest of them first."""
     query = sa.select(*_COLUMNS).order_by(events.c.seq.desc()).limit(limit)
-    return [EventRow(**row._mapping) for row in tx.conn.execute(query)][::-1]
+    return [EventRow(**row) for row in tx.conn.execute(query).mappings()][::-1]

@@ -75,14 +75,6 @@ def dataset_id(run: str, shards: Sequence[str], plan_digest: str) -> str:
     return derived_id("dataset", {"run": run, "shards": sorted(shards), "plan": plan_digest})
 
 
-def match_id(config: str, a: str, b: str, seed: int, games: int, purpose: str) -> str:
-    """A match is two agent identities (weights and budget, never names), a seed and a length."""
-    return derived_id(
-        "match",
-        {"config": config, "a": a, "b": b, "seed": seed, "games": games, "purpose": purpose},
-    )
-
-
 def match_game_id(match: str, index: int) -> str:
     """Game number `index` of a match."""
     return derived_id("match_game", {"match": match, "index": index})

@@ -67,12 +67,15 @@ class Ledger:
     @contextmanager
     def write(self, fence: Fence | None = None) -> Iterator[Tx]:
         """One writing transaction; with a fence, refused in SQL when a newer owner exists."""
-        with _one_line(), self.engine.connect().execution_options(**{engines.WRITES: True}) as conn:
-            with conn.begin():
-                tx = Tx(conn, engines.now(conn))
-                if fence is not None:
-                    check_fence(tx, fence)
-                yield tx
+        with (
+            _one_line(),
+            self.engine.connect().execution_options(**{engines.WRITES: True}) as conn,
+            conn.begin(),
+        ):
+            tx = Tx(conn, engines.now(conn))
+            if fence is not None:
+                check_fence(tx, fence)
+            yield tx
 
     @contextmanager
     def read(self) -> Iterator[Tx]:

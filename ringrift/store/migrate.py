@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,14 +29,14 @@ def ensure_schema(engine: Engine) -> None:
     from alembic import command
 
     with engine.connect().execution_options(**{engines.WRITES: True}) as conn, conn.begin():
-        with _lock(conn):
-            found = _revision(conn)
-            if found is not None and found > HEAD:
-                raise BadInput(
-                    f"the ledger has tables of a newer RingRift (revision {found}, here {HEAD}): "
-                    "upgrade this installation"
-                )
-            command.upgrade(alembic_config(conn), "head")
+        _lock(conn)
+        found = _revision(conn)
+        if found is not None and found > HEAD:
+            raise BadInput(
+                f"the ledger has tables of a newer RingRift (revision {found}, here {HEAD}): "
+                "upgrade this installation"
+            )
+        command.upgrade(alembic_config(conn), "head")
 
 
 def current_revision(engine: Engine) -> str | None:
@@ -53,12 +51,10 @@ def _revision(conn: Connection) -> str | None:
     return conn.scalar(sa.text("SELECT version_num FROM alembic_version"))
 
 
-@contextmanager
-def _lock(conn: Connection) -> Iterator[None]:
+def _lock(conn: Connection) -> None:
     """One migrator at a time: SQLite's BEGIN IMMEDIATE is the lock, PostgreSQL has its own."""
     if conn.dialect.name == "postgresql":
         conn.execute(sa.text("SELECT pg_advisory_xact_lock(:n)"), {"n": LOCK_NUMBER})
-    yield
 
 
 def alembic_config(conn: Connection) -> Config:

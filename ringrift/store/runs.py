@@ -75,10 +75,10 @@ def insert_run(
 
 def get_run(tx: Tx, run_id: str) -> RunRow:
     """One run; KeyError if there is none."""
-    row = tx.conn.execute(sa.select(*_COLUMNS).where(runs.c.id == run_id)).first()
+    row = tx.conn.execute(sa.select(*_COLUMNS).where(runs.c.id == run_id)).mappings().first()
     if row is None:
         raise KeyError(run_id)
-    return RunRow(**row._mapping)
+    return RunRow(**row)
 
 
 def open_runs(tx: Tx, config: str | None = None) -> list[RunRow]:
@@ -86,7 +86,7 @@ def open_runs(tx: Tx, config: str | None = None) -> list[RunRow]:
     query = sa.select(*_COLUMNS).where(runs.c.state == OPEN).order_by(runs.c.opened_at)
     if config is not None:
         query = query.where(runs.c.config == config)
-    return [RunRow(**row._mapping) for row in tx.conn.execute(query)]
+    return [RunRow(**row) for row in tx.conn.execute(query).mappings()]
 
 
 def last_run(tx: Tx, config: str) -> RunRow | None:
@@ -97,14 +97,14 @@ def last_run(tx: Tx, config: str) -> RunRow | None:
         .order_by(runs.c.iteration.desc())
         .limit(1)
     )
-    row = tx.conn.execute(query).first()
-    return None if row is None else RunRow(**row._mapping)
+    row = tx.conn.execute(query).mappings().first()
+    return None if row is None else RunRow(**row)
 
 
 def all_runs(tx: Tx) -> list[RunRow]:
     """Every run, by config and number."""
     query = sa.select(*_COLUMNS).order_by(runs.c.config, runs.c.iteration)
-    return [RunRow(**row._mapping) for row in tx.conn.execute(query)]
+    return [RunRow(**row) for row in tx.conn.execute(query).mappings()]
 
 
 def configs(tx: Tx) -> list[str]:

@@ -47,9 +47,11 @@ models = Table(
     Column("sha256", ID, primary_key=True),
     Column("config", CONFIG, nullable=False),
     Column("kind", WORD, nullable=False),  # initial | candidate | imported
-    Column("run_id", ID),  # no foreign key: a run names its start model, which would be a ring
+    # Run and dataset are no foreign keys, since a run names its start model: a ring of tables
+    # cannot be made or emptied in any order. `verify` checks them.
+    Column("run_id", ID),
     Column("parent", ID, ForeignKey("models.sha256")),  # the weights that training began with
-    Column("dataset", ID, ForeignKey("datasets.sha256")),
+    Column("dataset", ID),
     Column("path", Text, nullable=False),  # relative to the state directory
     Column("bytes", BigInteger, nullable=False),
     Column("accepted", Boolean, nullable=False),  # may play selfplay games
@@ -194,25 +196,30 @@ matches = Table(
     Column("a", Text, nullable=False),  # identity of the agent: kind, weights, budget
     Column("b", Text, nullable=False),
     Column("model", ID),  # weights behind a, where there are any
-    Column("seed", BigInteger, nullable=False),
-    Column("games", Integer, nullable=False),
+    Column("seed", String(20), nullable=False),  # 64 bits do not fit a signed column
+    Column("games", Integer, nullable=False),  # at most: a match stops where it is decided
     Column("spec", JSON, nullable=False),
-    Column("seconds", Float, nullable=False),
     Column("created_at", Float, nullable=False),
+    Index("ix_matches_run_id", "run_id"),
 )
 
 match_games = Table(
     "match_games",
     metadata,
-    Column("id", ID, primary_key=True),
+    Column("id", ID, primary_key=True),  # ids.match_game_id(match, number)
     Column("match_id", ID, ForeignKey("matches.id"), nullable=False),
     Column("number", Integer, nullable=False),
     Column("block", Integer, nullable=False),  # all seatings of one opening
-    Column("seats", JSON, nullable=False),  # which agent sat where at the end: ["a", "b"]
+    Column("game", ID, nullable=False),  # derived from its moves: the same game in two matches
+    Column("seat", Integer, nullable=False),  # of a, at the start
+    Column("seats", JSON, nullable=False),  # who held each seat at the end: ["a", "b"]
+    Column("ranks", JSON, nullable=False),  # of each seat
     Column("winner", Integer, nullable=False),  # seat, 0 for nobody
-    Column("score", Float, nullable=False),  # of a: 1 win, 0.5 draw, 0 loss
+    Column("score", Float, nullable=False),  # of a: 1 win, 0 loss
     Column("victory", WORD, nullable=False),
     Column("plies", Integer, nullable=False),
+    Column("turns", Integer, nullable=False),
+    Column("swapped", Boolean, nullable=False),
     UniqueConstraint("match_id", "number"),
 )
 

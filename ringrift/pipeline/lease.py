@@ -1,0 +1,207 @@
+"""A lease with a fence: who may steer, until when, and a number by which latecomers are refused.
+
+In Redis, one hash per lease, ``{owner, fence}``, with an expiry; a counter beside it that never
+expires. Each step is one script, so it happens whole or not at all. Every new owner has a greater
+fence than all before it, and every write of state carries its writer's fence: SQL refuses a stale
+one, so an owner that was asleep while another took over can do no harm, whatever it believes.
+
+Redis may lose its memory, SQL may not: SQL gives a new owner its fence, greater than both know of,
+so it stands there before the owner's first write.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+import redis
+
+from ringrift.store.ledger import Ledger, StaleFence, take_fence
+
+#: The lease of the master loop; whoever holds it is *the* unified loop.
+MASTER = "master"
+
+#: A lease is renewed this many times within its life, so that one lost answer costs nothing.
+RENEWALS_PER_LIFE = 4
+
+#: KEYS lease, counter; ARGV owner, life in ms. Returns {owner, last fence known here}.
+_ACQUIRE = """
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'fence', 0)
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+end
+return {redis.call('HGET', KEYS[1], 'owner'), redis.call('GET', KEYS[2]) or '0'}
+"""
+
+#: KEYS lease, counter; ARGV owner, fence. Returns 1, or 0 if it is not ours any more.
+_CONFIRM = """
+if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'fence', ARGV[2])
+redis.call('SET', KEYS[2], ARGV[2])
+return 1
+"""
+
+#: KEYS lease; ARGV owner, life in ms. Returns 1, or 0 if it is not ours any more.
+_RENEW = """
+if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+"""
+
+#: KEYS lease; ARGV owner. Returns 1 if it was ours.
+_RELEASE = """
+if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lease."""
+
+    #: Host, process and a random part, as ``Lease.owner``.
+    owner: str
+    #: The number that its writes carry.
+    fence: int
+    #: Seconds until it expires unless it is renewed.
+    seconds_left: float
+
+
+def read_lease(client: redis.Redis, name: str = MASTER) -> Holder | None:
+    """Return who holds a lease now, None if nobody does. Raises redis.RedisError."""
+    key, _ = _keys(name)
+    with client.pipeline(transaction=True) as pipe:
+        pipe.hmget(key, "owner", "fence")
+        pipe.pttl(key)
+        (owner, fence), left = pipe.execute()
+    return Holder(owner.decode(), int(fence), left / 1000) if owner and left > 0 else None
+
+
+def boot_clock() -> float:
+    """Seconds that go on while the process is stopped and while the machine sleeps."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(clock)
+
+
+def new_owner() -> str:
+    """Return a name that no other process has, and that tells people where it runs."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+class Lease:
+    """One process's hold, or wish for one, on a named lease.
+
+    Not for two threads at once, except ``held`` and ``fence``, which any may read.
+    """
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        ledger: Ledger,
+        *,
+        name: str = MASTER,
+        seconds: float = 30.0,
+        clock: Callable[[], float] = boot_clock,
+        on_lost: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Life of ``seconds``; ``on_lost`` is called from the renewing thread when it is over."""
+        self.owner = new_owner()
+        self.name = name
+        self.seconds = seconds
+        self._client = client
+        self._ledger = ledger
+        self._clock = clock
+        self._on_lost = on_lost
+        self._fence = 0
+        self._until = 0.0
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether it is ours now by our own clock, which started before Redis's did."""
+        return self._clock() < self._until
+
+    @property
+    def fence(self) -> int:
+        """Our number while it is held, else 0."""
+        return self._fence if self.held else 0
+
+    def acquire(self) -> bool:
+        """Take the lease if nobody holds it, and renew it from now on. Raises redis.RedisError."""
+        if self.held:
+            return True
+        self._end_thread()
+        begun = self._clock()
+        keys = _keys(self.name)
+        owner, known = cast(
+            "tuple[bytes, bytes]",
+            self._client.eval(_ACQUIRE, 2, *keys, self.owner, self._milliseconds),
+        )
+        if owner.decode() != self.owner:
+            return False
+        try:
+            with self._ledger.write() as tx:
+                fence = take_fence(tx, self.name, self.owner, at_least=int(known)).number
+        except StaleFence:  # another owner came first, with another Redis: it shall have it
+            self._drop()
+            return False
+        if not self._client.eval(_CONFIRM, 2, *keys, self.owner, fence):
+            return False  # it took too long
+        self._fence, self._until = fence, begun + self.seconds
+        self._stop = threading.Event()
+        self._thread = threading.Thread(
+            target=self._keep, args=(self._stop,), name=f"lease-{self.name}", daemon=True
+        )
+        self._thread.start()
+        return True
+
+    def release(self) -> None:
+        """Give the lease back, if it is ours, so that the next owner need not wait. Never raises."""
+        self._end_thread()
+        self._until = 0.0
+        with contextlib.suppress(redis.RedisError):  # it expires by itself
+            self._drop()
+
+    @property
+    def _milliseconds(self) -> int:
+        return int(self.seconds * 1000)
+
+    def _drop(self) -> None:
+        self._client.eval(_RELEASE, 1, _keys(self.name)[0], self.owner)
+
+    def _end_thread(self) -> None:
+        self._stop.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+        self._thread = None
+
+    def _keep(self, stop: threading.Event) -> None:
+        """Renew until told to stop or until the lease is gone (the thread's work)."""
+        pause = self.seconds / RENEWALS_PER_LIFE
+        while not stop.wait(pause):
+            begun = self._clock()
+            try:
+                renewed = self.held and self._client.eval(
+                    _RENEW, 1, _keys(self.name)[0], self.owner, self._milliseconds
+                )
+            except redis.RedisError:
+                if self.held:
+                    continue  # there is time for another try
+                renewed = False
+            if not renewed:
+                self._until = 0.0
+                self._on_lost()
+                return
+            self._until = begun + self.seconds
+
+
+def _keys(name: str) -> tuple[str, str]:
+    """Return the lease's hash and its counter. The braces keep both on one node of a cluster."""
+    return f"ringrift:{{lease:{name}}}", f"ringrift:{{lease:{name}}}:fence"

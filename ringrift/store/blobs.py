@@ -1,0 +1,196 @@
+"""Files named by the sha256 of their bytes.
+
+    shards/<sha256>.jsonl.zst    datasets/<sha256>.npz    models/<sha256>.safetensors
+
+A file is written under another name, synced and renamed, so it is whole or not there. Its bytes are
+hashed when it is read; a file that is not what its name says is moved to `quarantine/` beside a text
+with the reason, and never read again. Remote stores are reached through fsspec (s3://, sftp://, ...).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import fsspec
+
+from ringrift.errors import BadInput
+from ringrift.store.ids import derived_id
+from ringrift.store.ledger import Ledger, insert_once
+from ringrift.store.schema import quarantine as quarantine_table
+
+#: Bytes copied at a time.
+CHUNK = 1 << 20
+
+#: Name of a file that is still being written begins so.
+ASIDE = ".tmp-"
+
+
+class BadBlob(BadInput):
+    """A file's bytes are not what its name says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A file in the store."""
+
+    path: Path
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlobStore:
+    """The files of a state directory."""
+
+    #: The state directory.
+    home: Path
+
+    def relative(self, path: Path) -> str:
+        """A path as the ledger writes it, so that the state directory may be moved."""
+        return path.resolve().relative_to(self.home.resolve()).as_posix()
+
+    def path(self, relative: str) -> Path:
+        """Where a path of the ledger lies."""
+        return self.home / relative
+
+    def adopt(self, source: Path, folder: str) -> Blob:
+        """Take a local file in under the name of its content; the source stays where it is."""
+        suffix = "".join(source.suffixes) if not _is_hash(source.name[:64]) else source.name[64:]
+        with source.open("rb") as stream:
+            return self._write(stream, folder, suffix)
+
+    def fetch(self, url: str, folder: str, expected: str) -> Blob:
+        """Copy a file from another store; BadBlob if it arrives as something else."""
+        with fsspec.open(url, "rb") as stream:
+            blob = self._write(stream, folder, _suffix(url))
+        if blob.sha256 != expected:
+            self.quarantine(blob.path, f"fetched from {url}", expected, blob.sha256)
+            raise BadBlob(f"{url}: expected sha256 {expected}, found {blob.sha256}")
+        return blob
+
+    def push(self, path: Path, url: str) -> None:
+        """Copy a file to another store, verified before, under its own name, whole or not at all."""
+        self.verify(path, path.name[:64])
+        filesystem, target = fsspec.url_to_fs(url)
+        final = f"{target.rstrip('/')}/{path.name}"
+        if filesystem.exists(final) and filesystem.size(final) == path.stat().st_size:
+            return
+        filesystem.makedirs(target, exist_ok=True)
+        aside = f"{target.rstrip('/')}/{ASIDE}{path.name}"
+        filesystem.put_file(str(path), aside)
+        filesystem.mv(aside, final)
+
+    def verify(self, path: Path, expected: str) -> Path:
+        """The path, if its bytes have this hash; else it is quarantined and BadBlob raised."""
+        try:
+            found = file_sha256(path)
+        except OSError as error:
+            raise BadBlob(f"{path}: {error.strerror or error}") from error
+        if found != expected:
+            moved = self.quarantine(path, "bytes are not what the name says", expected, found)
+            raise BadBlob(
+                f"broken file {path}: expected sha256 {expected}, found {found}; moved to {moved}"
+            )
+        return path
+
+    def quarantine(self, path: Path, reason: str, expected: str | None, found: str | None) -> Path:
+        """Move a bad file away with its reason beside it; where it is now."""
+        folder = self.home / "quarantine"
+        folder.mkdir(parents=True, exist_ok=True)
+        target = folder / path.name
+        number = 1
+        while target.exists():
+            number += 1
+            target = folder / f"{path.name}.{number}"
+        shutil.move(path, target)
+        text = f"{reason}\nfrom: {path}\nexpected sha256: {expected}\nfound sha256: {found}\n"
+        target.with_name(target.name + ".reason.txt").write_text(text)
+        return target
+
+    def sweep(self) -> int:
+        """Remove half-written files that no living process can be writing; how many.
+
+        Called at start, while the state directory is ours alone.
+        """
+        swept = 0
+        for folder in ("shards", "datasets", "models", "runs"):
+            for path in (self.home / folder).glob(f"**/{ASIDE}*"):
+                path.unlink(missing_ok=True)
+                swept += 1
+        return swept
+
+    def _write(self, stream: IO[bytes], folder: str, suffix: str) -> Blob:
+        with _aside(self.home / folder, suffix) as (out, aside):
+            hashed, size = hashlib.sha256(), 0
+            while chunk := stream.read(CHUNK):
+                hashed.update(chunk)
+                size += len(chunk)
+                out.write(chunk)
+            out.flush()
+            os.fsync(out.fileno())
+            sha256 = hashed.hexdigest()
+            path = self.home / folder / f"{sha256}{suffix}"
+            aside.replace(path)
+        _sync_folder(path.parent)
+        return Blob(path, sha256, size)
+
+
+def note_quarantine(
+    ledger: Ledger, blobs: BlobStore, path: Path, moved_to: Path, reason: str, **hashes: str | None
+) -> None:
+    """Write into the ledger that a file was moved away, and why."""
+    row: dict[str, Any] = {
+        "path": blobs.relative(path),
+        "moved_to": blobs.relative(moved_to),
+        "reason": reason,
+        "expected": hashes.get("expected"),
+        "found": hashes.get("found"),
+    }
+    with ledger.write() as tx:
+        identity = derived_id("quarantine", {**row, "at": tx.now})
+        insert_once(tx, quarantine_table, [{"id": identity, **row, "created_at": tx.now}])
+
+
+def file_sha256(path: Path) -> str:
+    """Hash of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextmanager
+def _aside(folder: Path, suffix: str) -> Iterator[tuple[IO[bytes], Path]]:
+    folder.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=ASIDE, suffix=suffix, dir=folder)
+    path = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as out:
+            path.chmod(0o644)
+            yield out, path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _is_hash(text: str) -> bool:
+    return len(text) == 64 and all(c in "0123456789abcdef" for c in text)
+
+
+def _suffix(url: str) -> str:
+    name = url.rstrip("/").rsplit("/", 1)[-1]
+    return name[64:] if _is_hash(name[:64]) else "".join(Path(name).suffixes)

@@ -1,0 +1,239 @@
+"""Shards and the games in them, and the datasets made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from ringrift.store.ids import shard_id
+from ringrift.store.ledger import Tx, insert_once
+from ringrift.store.runs import require_open
+from ringrift.store.schema import datasets, games, shards
+
+PLANNED, PRODUCED, INGESTED, QUARANTINED = "planned", "produced", "ingested", "quarantined"
+
+
+@dataclass(frozen=True, slots=True)
+class ShardRow:
+    """A shard as it stands; the later fields are None until it is played."""
+
+    id: str
+    run_id: str
+    config: str
+    model: str
+    seed: int
+    number: int
+    planned_games: int
+    state: str
+    path: str | None
+    sha256: str | None
+    games: int | None
+    positions: int | None
+    plies: int | None
+    seconds: float | None
+    victories: dict[str, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class GameRow:
+    """A game of a shard. Its id is derived from its content: see `ids.game_id`."""
+
+    id: str
+    shard_id: str
+    run_id: str
+    config: str
+    #: Line of the shard, from 0.
+    number: int
+    #: Decimal: a 64-bit seed does not fit a signed column.
+    seed: str
+    #: Seat, 0 for nobody.
+    winner: int
+    victory: str
+    plies: int
+    turns: int
+    #: Decisions with a policy target.
+    positions: int
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetRow:
+    """A dataset made of shards."""
+
+    sha256: str
+    id: str
+    run_id: str
+    config: str
+    path: str
+    rows: int
+    games: int
+    heldout_rows: int
+    shards: list[str]
+
+
+_SHARD = [shards.c[name] for name in ShardRow.__dataclass_fields__]
+_DATASET = [datasets.c[name] for name in DatasetRow.__dataclass_fields__]
+
+
+def plan_shards(
+    tx: Tx, *, run_id: str, config: str, model: str, seed: int, sizes: Sequence[int]
+) -> list[ShardRow]:
+    """Make the rows of a run's shards, `sizes[i]` games in shard i; their sizes are final."""
+    require_open(tx, run_id)
+    rows = [
+        {
+            "id": shard_id(run_id, config, model, seed, number, size),
+            "run_id": run_id,
+            "config": config,
+            "model": model,
+            "seed": seed,
+            "number": number,
+            "planned_games": size,
+            "state": PLANNED,
+        }
+        for number, size in enumerate(sizes)
+    ]
+    insert_once(tx, shards, rows)
+    return shards_of(tx, run_id)
+
+
+def shards_of(tx: Tx, run_id: str) -> list[ShardRow]:
+    """The shards of a run, in their order."""
+    query = sa.select(*_SHARD).where(shards.c.run_id == run_id).order_by(shards.c.number)
+    return [ShardRow(**row) for row in tx.conn.execute(query).mappings()]
+
+
+def get_shard(tx: Tx, shard: str) -> ShardRow:
+    """One shard; KeyError if there is none."""
+    row = tx.conn.execute(sa.select(*_SHARD).where(shards.c.id == shard)).mappings().first()
+    if row is None:
+        raise KeyError(shard)
+    return ShardRow(**row)
+
+
+def record_shard(
+    tx: Tx,
+    shard: str,
+    *,
+    path: str,
+    sha256: str,
+    games_played: int,
+    positions: int,
+    plies: int,
+    seconds: float,
+    victories: Mapping[str, int],
+) -> None:
+    """Note where a played shard lies; the first to tell holds."""
+    tx.conn.execute(
+        shards.update()
+        .where(shards.c.id == shard, shards.c.state == PLANNED)
+        .values(
+            path=path,
+            sha256=sha256,
+            games=games_played,
+            positions=positions,
+            plies=plies,
+            seconds=seconds,
+            victories=dict(victories),
+            state=PRODUCED,
+        )
+    )
+
+
+def replan_shard(tx: Tx, shard: str) -> None:
+    """Forget a shard's lost or bad file; its games, if any were in the ledger, stay counted out."""
+    require_open(tx, get_shard(tx, shard).run_id)
+    tx.conn.execute(games.delete().where(games.c.shard_id == shard))
+    tx.conn.execute(
+        shards.update()
+        .where(shards.c.id == shard)
+        .values(state=PLANNED, path=None, sha256=None, games=None, positions=None, plies=None)
+    )
+
+
+def ingest_games(tx: Tx, shard: str, rows: Sequence[GameRow]) -> int:
+    """Put a shard's games into the ledger; how many were new (0 at a second delivery).
+
+    A game that is already there under another shard (the same weights, seed and moves) is the same
+    game, and counts once.
+    """
+    found = get_shard(tx, shard)
+    require_open(tx, found.run_id)
+    new = insert_once(tx, games, [asdict(row) for row in rows])
+    tx.conn.execute(
+        shards.update()
+        .where(shards.c.id == shard, shards.c.state == PRODUCED)
+        .values(state=INGESTED)
+    )
+    return new
+
+
+def mark_quarantined(tx: Tx, shard: str) -> None:
+    """Note that a shard's file was bad: none of its games count."""
+    tx.conn.execute(shards.update().where(shards.c.id == shard).values(state=QUARANTINED))
+
+
+def game_ids(tx: Tx, shard: str) -> list[str]:
+    """Ids of a shard's games in the ledger, by line."""
+    query = sa.select(games.c.id).where(games.c.shard_id == shard).order_by(games.c.number)
+    return list(tx.conn.scalars(query))
+
+
+def count_games(tx: Tx, config: str | None = None, run_id: str | None = None) -> int:
+    """Games in the ledger."""
+    query = sa.select(sa.func.count()).select_from(games)
+    if config is not None:
+        query = query.where(games.c.config == config)
+    if run_id is not None:
+        query = query.where(games.c.run_id == run_id)
+    return int(tx.conn.scalar(query) or 0)
+
+
+def count_positions(tx: Tx, config: str) -> int:
+    """Decisions with a policy target in the ledger."""
+    query = sa.select(sa.func.coalesce(sa.func.sum(games.c.positions), 0)).where(
+        games.c.config == config
+    )
+    return int(tx.conn.scalar(query) or 0)
+
+
+def ingested_shards(tx: Tx, config: str) -> list[ShardRow]:
+    """Every shard of a config whose games are in the ledger, newest first."""
+    from ringrift.store.schema import runs
+
+    query = (
+        sa.select(*_SHARD)
+        .join(runs, runs.c.id == shards.c.run_id)
+        .where(shards.c.config == config, shards.c.state == INGESTED)
+        .order_by(runs.c.iteration.desc(), shards.c.number.desc())
+    )
+    return [ShardRow(**row) for row in tx.conn.execute(query).mappings()]
+
+
+def all_shards(tx: Tx) -> list[ShardRow]:
+    """Every shard."""
+    query = sa.select(*_SHARD).order_by(shards.c.run_id, shards.c.number)
+    return [ShardRow(**row) for row in tx.conn.execute(query).mappings()]
+
+
+def add_dataset(tx: Tx, row: DatasetRow) -> bool:
+    """Register a dataset; False if it is there."""
+    require_open(tx, row.run_id)
+    values: dict[str, Any] = {**asdict(row), "created_at": tx.now}
+    return insert_once(tx, datasets, [values]) == 1
+
+
+def dataset_of(tx: Tx, run_id: str) -> DatasetRow | None:
+    """The dataset of a run."""
+    row = (
+        tx.conn.execute(sa.select(*_DATASET).where(datasets.c.run_id == run_id)).mappings().first()
+    )
+    return None if row is None else DatasetRow(**row)
+
+
+def all_datasets(tx: Tx) -> list[DatasetRow]:
+    """Every dataset."""
+    query = sa.select(*_DATASET).order_by(datasets.c.sha256)
+    return [DatasetRow(**row) for row in tx.conn.execute(query).mappings()]

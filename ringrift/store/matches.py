@@ -1,0 +1,138 @@
+"""Matches and their games: the evidence that evaluations and ratings are computed from.
+
+A match is fixed before it starts and has the id of its spec (`evaluation.spec.MatchSpec.id`). Its
+games arrive in chunks, in any order, some perhaps twice, and each counts once, by its number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from ringrift.store import ids
+from ringrift.store.ledger import Tx, insert_once
+from ringrift.store.runs import require_open
+from ringrift.store.schema import match_games, matches
+
+#: Fields of a game that are stored as they come.
+_FIELDS = (
+    "number",
+    "block",
+    "seat",
+    "seats",
+    "ranks",
+    "winner",
+    "score",
+    "victory",
+    "plies",
+    "turns",
+    "swapped",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MatchRow:
+    """A match as it was planned."""
+
+    #: Derived from the spec.
+    id: str
+    config: str
+    #: Name of the gate, or "manual", "shadow", "tournament".
+    purpose: str
+    #: Identities of the agents: kind, weights and budget, never names.
+    a: str
+    b: str
+    #: Decimal.
+    seed: str
+    #: Games at most.
+    games: int
+    spec: dict[str, Any]
+    #: The run that it belongs to, None for one played by hand.
+    run_id: str | None = None
+    #: Weights behind a, where there are any.
+    model: str | None = None
+
+
+_MATCH = [matches.c[name] for name in MatchRow.__dataclass_fields__]
+
+
+def add_match(tx: Tx, match: MatchRow) -> bool:
+    """Register a match; False if it is there."""
+    if match.run_id is not None:
+        require_open(tx, match.run_id)
+    values = {name: getattr(match, name) for name in MatchRow.__dataclass_fields__}
+    return insert_once(tx, matches, [{**values, "created_at": tx.now}]) == 1
+
+
+def add_games(tx: Tx, match: str, played: Sequence[Mapping[str, Any]]) -> int:
+    """Put games of a match into the ledger (`evaluation.result.MatchGame.as_dict`); how many new."""
+    found = get_match(tx, match)
+    if found.run_id is not None:
+        require_open(tx, found.run_id)
+    return insert_once(
+        tx,
+        match_games,
+        [
+            {
+                "id": ids.match_game_id(match, game["number"]),
+                "match_id": match,
+                "game": game["id"],
+                **{name: _plain(game[name]) for name in _FIELDS},
+            }
+            for game in played
+        ],
+    )
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def get_match(tx: Tx, match: str) -> MatchRow:
+    """One match; KeyError if there is none."""
+    row = tx.conn.execute(sa.select(*_MATCH).where(matches.c.id == match)).mappings().first()
+    if row is None:
+        raise KeyError(match)
+    return MatchRow(**row)
+
+
+def matches_of(tx: Tx, run_id: str) -> list[MatchRow]:
+    """The matches of a run, in the order they were planned."""
+    query = (
+        sa.select(*_MATCH)
+        .where(matches.c.run_id == run_id)
+        .order_by(matches.c.created_at, matches.c.id)
+    )
+    return [MatchRow(**row) for row in tx.conn.execute(query).mappings()]
+
+
+def all_matches(tx: Tx, config: str | None = None) -> list[MatchRow]:
+    """Every match."""
+    query = sa.select(*_MATCH).order_by(matches.c.created_at, matches.c.id)
+    if config is not None:
+        query = query.where(matches.c.config == config)
+    return [MatchRow(**row) for row in tx.conn.execute(query).mappings()]
+
+
+def games_of(tx: Tx, match: str) -> list[dict[str, Any]]:
+    """Games of a match by their number, in the form that `add_games` takes."""
+    query = (
+        sa.select(match_games.c.game, *[match_games.c[name] for name in _FIELDS])
+        .where(match_games.c.match_id == match)
+        .order_by(match_games.c.number)
+    )
+    return [
+        {"id": row["game"], **{name: row[name] for name in _FIELDS}}
+        for row in tx.conn.execute(query).mappings()
+    ]
+
+
+def wins_by_number(tx: Tx, match: str) -> dict[int, float]:
+    """Number of each game that is there -> score of agent a."""
+    query = sa.select(match_games.c.number, match_games.c.score).where(
+        match_games.c.match_id == match
+    )
+    return {int(row.number): float(row.score) for row in tx.conn.execute(query)}
