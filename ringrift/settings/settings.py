@@ -3,7 +3,7 @@
 Each layer changes single keys of the one before it:
 
 1. the packaged ``unified_loop.yaml``, which has every key;
-2. one file: ``--config FILE``, else the file that RINGRIFT_CONFIG_PATH names, else
+2. one file: ``--settings FILE``, else the file that RINGRIFT_CONFIG_PATH names, else
    ``config/unified_loop.yaml`` of the project folder that we are in. A bare name such as
    ``quickstart`` is a packaged file;
 3. variables ``RINGRIFT__SECTION__KEY=value``, the value written as in YAML.

@@ -25,7 +25,7 @@ def test_a_file_changes_only_the_keys_it_names(tmp_path):
 
 
 def test_the_search_order(tmp_path, monkeypatch):
-    """--config beats RINGRIFT_CONFIG_PATH beats the project folder; variables beat files."""
+    """--settings beats RINGRIFT_CONFIG_PATH beats the project folder; variables beat files."""
     project = tmp_path / "project"
     (project / "config").mkdir(parents=True)
     (project / "inner").mkdir()

@@ -1,0 +1,142 @@
+"""Every command ends with a code that means something and, when it fails, one clear line."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import typer
+
+from ringrift import errors
+from ringrift.cli import main
+
+
+def ringrift(*arguments, **environ):
+    """Run the command line as a person does."""
+    return subprocess.run(
+        [sys.executable, "-c", "from ringrift.cli.main import main; main()", *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environ},
+        check=False,
+    )
+
+
+@pytest.fixture
+def command(monkeypatch):
+    """Return a way to run a command of our own making in this process, for its exit code."""
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def run(function):
+        app = typer.Typer()
+        app.command()(function)
+        module = type(sys)("ringrift.cli.sample")
+        module.app = app
+        module.__spec__ = type(sys.__spec__)(module.__name__, None)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        monkeypatch.setattr(main, "COMMANDS", (main.Command("sample", "made for a test"),))
+        return main.run(["sample"])
+
+    yield run
+    signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.NegativeVerdict("a difference"), 1),
+        (errors.BadInput("a wrong file"), 2),
+        (errors.NotReached("no time left"), 3),
+        (errors.Interrupted("stopped"), 130),
+        (KeyboardInterrupt(), 130),
+        (OSError(errno.ENOSPC, "No space left on device"), 2),
+        (ZeroDivisionError("a defect"), main.DEFECT),
+        (typer.Exit(3), 3),
+    ],
+)
+def test_each_error_has_its_exit_code_and_one_line(command, capsys, error, code):
+    """An error ends a command with its exit code and at most one line, never a traceback."""
+
+    def fail():
+        raise error
+
+    assert command(fail) == code
+    said = capsys.readouterr().err
+    assert said.count("\n") == (0 if isinstance(error, typer.Exit) else 1)
+    assert "Traceback" not in said
+
+
+def test_what_a_command_returns_is_its_exit_code(command):
+    """An int is the exit code; None is 0."""
+    assert command(lambda: 3) == 3
+    assert command(lambda: None) == 0
+
+
+def test_the_way_to_an_error_is_shown_on_demand(command, capsys, monkeypatch):
+    """RINGRIFT_TRACE_DEBUG adds the traceback."""
+    monkeypatch.setenv("RINGRIFT_TRACE_DEBUG", "1")
+
+    def fail():
+        raise errors.BadInput("a wrong file")
+
+    assert command(fail) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["confg"], "unknown command 'confg': did you mean 'config'?"),
+        (["--nonsense"], "unknown option '--nonsense'"),
+        (["config", "chek"], "Did you mean 'check'?"),
+        (["config", "check", "--fast"], "No such option: --fast"),
+        (["config", "check", "nowhere.yaml"], "nowhere.yaml: no such file"),
+    ],
+)
+def test_what_is_typed_wrongly_is_answered_with_the_nearest(arguments, said):
+    """A wrong command, option or argument exits 2 with one line on stderr and nothing on stdout."""
+    result = ringrift(*arguments)
+    assert result.returncode == 2
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not result.stdout
+
+
+def test_help_names_every_command_that_exists():
+    """``ringrift --help`` lists what this installation has, and needs nothing heavy for it."""
+    result = ringrift("--help")
+    assert result.returncode == 0
+    for command in main.COMMANDS:
+        assert (f"\n  {command.name} " in result.stdout) == command.exists()
+
+
+def test_a_command_that_is_not_there_breaks_no_other(monkeypatch):
+    """A line of the table without a module is left out of the help."""
+    monkeypatch.setattr(main, "COMMANDS", (*main.COMMANDS, main.Command("no-such-thing", "?")))
+    assert "no-such-thing" not in main.overview()
+    assert "doctor" in main.overview()
+
+
+def test_config_shows_what_is_in_force():
+    """``config show`` prints defaults, file and variables together; ``check`` names the file."""
+    shown = ringrift("config", "show", "quickstart", RINGRIFT__TRAINING__BATCH_SIZE="77")
+    assert shown.returncode == 0
+    assert "batch_size: 77" in shown.stdout
+    assert (
+        "quickstart.yaml: all settings are valid"
+        in ringrift("config", "check", "quickstart").stdout
+    )
+
+
+def test_doctor_looks_at_everything_and_fails_on_what_cannot_work(tmp_path):
+    """A good machine passes; a bad setting is one BAD line, beside all others, and exit code 1."""
+    assert ringrift("doctor").returncode == 0
+    bad = ringrift(
+        "doctor", RINGRIFT__TRAINING__BATCH_SIZE="none", RINGRIFT_HOME=str(tmp_path / "x")
+    )
+    assert bad.returncode == 1
+    assert bad.stdout.count("BAD") == 1
+    assert "batch_size" in bad.stdout
+    assert str(tmp_path / "x") in bad.stdout
