@@ -112,6 +112,14 @@ def _dispatch(argv: list[str]) -> int:
     except typer.TyperException as error:  # what was typed is wrong
         wrong = error.format_message().replace("\n", " ")
         raise BadInput(f"{wrong} ({program} --help shows the choices)") from None
+    except typer.Abort:  # end of input at a question
+        raise Interrupted("interrupted") from None
+    except SystemExit as end:  # typer's answer to a reader of our output that has enough
+        if isinstance(end.__context__, BrokenPipeError):
+            raise end.__context__ from None
+        raise
+    if result == Interrupted.exit_code:  # typer's answer to Ctrl-C
+        raise Interrupted("interrupted")
     return result if isinstance(result, int) else 0
 
 
@@ -147,7 +155,7 @@ def _end(error: BaseException) -> int:
             _say("interrupted")
             return Interrupted.exit_code
         case BrokenPipeError():  # the reader of our output, such as head, has enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered goes nowhere
             return 0
         case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EROFS | errno.EACCES):
             where = f" ({error.filename})" if error.filename else ""

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
@@ -128,6 +129,19 @@ def test_config_shows_what_is_in_force():
         "quickstart.yaml: all settings are valid"
         in ringrift("config", "check", "quickstart").stdout
     )
+
+
+def test_a_reader_that_has_enough_is_no_error():
+    """Output into a pipe that is closed early ends the command quietly with 0."""
+    pipe = "ringrift config show | head -c 1 >/dev/null; test ${PIPESTATUS[0]} = 0"
+    folder = Path(sys.executable).parent
+    result = subprocess.run(
+        ["bash", "-c", pipe],
+        env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "PYTHONUNBUFFERED": "1"},
+        capture_output=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, b"")
 
 
 def test_doctor_looks_at_everything_and_fails_on_what_cannot_work(tmp_path):
