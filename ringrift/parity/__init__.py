@@ -1,0 +1,1 @@
+"""Comparing this engine with recorded games, move by move."""
