@@ -100,7 +100,7 @@ def _reach(s, g, t, cell, height, cap, out, mobile_row, targets):
     """
     mobile = False
     captures = False
-    for d in range(t.dirs):
+    for d in range(t.D):
         target = -1
         for k in range(t.ray_len[cell, d]):
             there = t.ray[cell, d, k]
@@ -176,8 +176,8 @@ def _write_planes(s, g, t, mover, players, out):
         out[t.row[start - 1], t.bit[start - 1], PLANE_FROM] = 1.0
     slide = np.int64(s[g, c.F_SCALAR, c.S_SLIDE])
     if slide > 0:
-        marker = (slide - 1) // t.dirs
-        goal = t.ray[marker, (slide - 1) % t.dirs, 0]
+        marker = (slide - 1) // t.D
+        goal = t.ray[marker, (slide - 1) % t.D, 0]
         out[t.row[marker], t.bit[marker], PLANE_SLIDE_FROM] = 1.0
         if goal >= 0:
             out[t.row[goal], t.bit[goal], PLANE_SLIDE_TO] = 1.0
