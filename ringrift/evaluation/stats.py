@@ -98,10 +98,13 @@ class Decision(Enum):
     OPEN = "open"
 
 
-def look_schedule(max_games: int, games_per_block: int, looks: int = LOOKS) -> tuple[int, ...]:
+def look_schedule(
+    max_games: int, games_per_block: int, looks: int = LOOKS, min_games: int = 0
+) -> tuple[int, ...]:
     """Numbers of games after which `decided` may be asked: at most `looks`, whole blocks, rising.
 
-    The last entry is the largest whole number of blocks within `max_games`.
+    The last entry is the largest whole number of blocks within `max_games`; looks at fewer than
+    `min_games` are left out.
     """
     blocks = max_games // games_per_block
     if blocks < 1:
@@ -109,7 +112,8 @@ def look_schedule(max_games: int, games_per_block: int, looks: int = LOOKS) -> t
             f"a match needs at least one block of {games_per_block} games, got {max_games}"
         )
     steps = {max(1, math.ceil(blocks * (i + 1) / looks)) for i in range(looks)}
-    return tuple(games_per_block * b for b in sorted(steps))
+    schedule = [games_per_block * b for b in sorted(steps)]
+    return tuple(n for n in schedule if n >= min_games or n == schedule[-1])
 
 
 def decided(wins: float, n: int, bound: float, max_games: int) -> Decision:
