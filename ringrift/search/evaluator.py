@@ -1,0 +1,49 @@
+"""What a search asks about positions: the one interface between search and networks."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ringrift.configs import Config
+from ringrift.rules.boards import board
+
+
+@runtime_checkable
+class Evaluator(Protocol):
+    """Turns a batch of states into priors and values."""
+
+    #: Board and players of all states that it is given.
+    config: Config
+    #: Rows computed per call; a call may bring fewer.
+    batch_size: int
+
+    def evaluate(
+        self, states: NDArray[np.uint16]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Evaluate states uint16[B, 6, N] in which a decision is due.
+
+        Returns logits float32[B, A] over the action space, legal or not, and values float32[B, P], the
+        probability that each absolute seat wins (sum 1). Both hold until the next call.
+        """
+        ...
+
+
+class UniformEvaluator:
+    """Knows nothing: equal priors, equal chances. The floor that every network must beat."""
+
+    def __init__(self, config: Config, batch_size: int = 64) -> None:
+        """Serve states of one configuration."""
+        self.config = config
+        self.batch_size = batch_size
+        actions = board(config.board).num_actions(config.players)
+        self._logits = np.zeros((batch_size, actions), np.float32)
+        self._values = np.full((batch_size, config.players), 1 / config.players, np.float32)
+
+    def evaluate(
+        self, states: NDArray[np.uint16]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return zeros and equal chances; shapes as in `Evaluator.evaluate`."""
+        return self._logits[: len(states)], self._values[: len(states)]

@@ -1,0 +1,1 @@
+"""Compiled search: trees in flat arrays, many games in lock-step."""

@@ -1,0 +1,110 @@
+"""A readable evaluation, and the choice of the move whose outcome it likes best.
+
+The value of a position for a seat is its own strength minus that of its strongest rival. Strength adds up what wins
+games: credit towards the ring threshold, territory towards the territory minimum, and what makes both: stacks under
+control, their caps, and markers on the board. The weights were set by hand and checked over matches against random
+play; they are constants of one agent, not settings.
+"""
+
+import numpy as np
+
+from ringrift.compile import entry, kernel
+from ringrift.rules.kernels.cells import cap_of, kind_of, owner_of, scalar, word
+from ringrift.rules.kernels.constants import (
+    MARKER,
+    MAX_MOVES,
+    S_ELIM,
+    S_HAND,
+    S_PLAYER,
+    S_PLAYERS,
+    S_TERR,
+    S_TM,
+    S_VT,
+    S_WINNER,
+    STACK,
+)
+from ringrift.rules.kernels.mobility import stack_mobile
+from ringrift.rules.kernels.play import advance_kernel, next_random, play_code
+from ringrift.rules.kernels.moves import pass_action
+
+WIN = 1000.0
+#: The whole way to the ring threshold, or to the territory minimum.
+W_CREDIT = 100.0
+W_TERRITORY = 80.0
+#: One stack under control; it can move; each ring of its cap.
+W_STACK = 1.5
+W_MOBILE = 1.0
+W_CAP = 0.6
+#: One marker: future territory.
+W_MARKER = 0.5
+#: One ring in hand: a stack to come.
+W_HAND = 0.4
+
+
+@kernel
+def strength(s, g, t, out_strength):
+    """Strength of every seat; out_strength: float64[4]."""
+    for q in range(4):
+        out_strength[q] = 0.0
+    for c in range(t.n):
+        w = word(s, g, c)
+        kind = kind_of(w)
+        if kind == MARKER:
+            out_strength[owner_of(w) - 1] += W_MARKER
+        elif kind == STACK:
+            q = owner_of(w) - 1
+            out_strength[q] += W_STACK + W_CAP * cap_of(w)
+            if stack_mobile(s, g, t, c):
+                out_strength[q] += W_MOBILE
+    for q in range(scalar(s, g, S_PLAYERS)):
+        out_strength[q] += W_CREDIT * scalar(s, g, S_ELIM + q) / scalar(s, g, S_VT)
+        out_strength[q] += W_TERRITORY * scalar(s, g, S_TERR + q) / scalar(s, g, S_TM)
+        out_strength[q] += W_HAND * scalar(s, g, S_HAND + q)
+
+
+@kernel
+def position_value(s, g, t, seat, scratch):
+    """Value of the position for ``seat``; scratch: float64[4]."""
+    winner = scalar(s, g, S_WINNER)
+    if winner > 0:
+        return WIN if winner == seat else -WIN
+    strength(s, g, t, scratch)
+    rival = -1e9
+    for q in range(scalar(s, g, S_PLAYERS)):
+        if q + 1 != seat:
+            rival = max(rival, scratch[q])
+    return scratch[seat - 1] - rival
+
+
+@entry
+def choose_greedy(s, games, t, seeds, out_codes):
+    """The move with the best position after it (and after what is forced then); ties at random.
+
+    games: int64[n] state indices; seeds: uint64[n]; out_codes: int32[n] actions.
+    """
+    actions = np.empty(MAX_MOVES, np.int32)
+    after = np.empty(MAX_MOVES, np.int32)
+    log = np.empty(MAX_MOVES, np.int32)
+    scratch = np.empty(4, np.float64)
+    trial = np.empty((1, s.shape[1], s.shape[2]), np.uint16)
+    for i in range(games.size):
+        x = np.uint64(seeds[i])
+        trial[0] = s[games[i]]
+        seat = scalar(s, games[i], S_PLAYER)
+        n, _ = advance_kernel(trial, 0, t, log, 0, actions)
+        swap = pass_action(s, games[i], t) + 1
+        best = -1e18
+        for j in range(n):
+            trial[0] = s[games[i]]
+            play_code(trial, 0, t, actions[j], log, 0)
+            advance_kernel(trial, 0, t, log, 0, after)
+            # after a swap the mover sits where the other one sat
+            mine = 3 - seat if actions[j] == swap else seat
+            x, z = next_random(x)
+            noise = np.float64(z >> np.uint64(11)) * 1e-6 / 9007199254740992.0
+            value = position_value(trial, 0, t, mine, scratch) + noise
+            if value > best:
+                best = value
+                out_codes[i] = actions[j]
+
+
