@@ -41,13 +41,13 @@ bench: $(STAMP) ## measure speed; void if the machine is busy with something els
 up: $(STAMP) ## start the whole cluster on this machine, with Flower; Ctrl-C ends it
 	@$(BIN)/ringrift up $(ARGS)
 
-clean: ## remove $(VENV), caches and build output; the state directory stays
+clean: ## remove .venv, caches and build output; the state directory stays
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find ringrift workers tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # pip is quiet; a line every ten seconds says that it is alive. The stamp is written last, so that
 # an interrupted set-up is taken up again.
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "RingRift needs Python 3.11 or newer; this is %s. Name one: make PYTHON=..." % sys.version.split()[0])'
 	@if [ -e $(VENV)/.used ]; then echo "Set-up: the packages have changed, bringing $(VENV) up to date"; else \
 	  echo "Set-up, once: $(PACKAGES) packages into $(VENV): fetches about $(FETCH_MB) MB, takes about $(DISK_MB) MB"; fi
