@@ -17,7 +17,7 @@ PERSONAL = (
 @pytest.fixture(autouse=True)
 def _own_surroundings(monkeypatch, tmp_path):
     """Give each test a state directory of its own and no settings from outside."""
-    for name in os.environ:
+    for name in list(os.environ):
         if name in PERSONAL or name.startswith("RINGRIFT__"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("RINGRIFT_HOME", str(tmp_path / "ringrift-home"))
