@@ -7,7 +7,6 @@ else of this user may use it: ``running_url(home)``.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import signal
 import socket
@@ -19,6 +18,7 @@ from typing import IO, Self
 from urllib.parse import quote
 
 from ringrift.broker.guard import guarded
+from ringrift.broker.lock import take_lock
 from ringrift.broker.place import Place
 from ringrift.broker.server import find_server, password_of, socket_of, write_config
 from ringrift.errors import BadInput
@@ -63,7 +63,9 @@ class EmbeddedBroker:
         process owns it, when there is no server program, or when it does not come up.
         """
         self.place.prepare()
-        self._own()
+        self._lock = take_lock(
+            self.place.lock, f"{self.place.home} is in use: process {{}} runs its broker"
+        )
         try:
             self._password = password_of(self.place)
             self._end_leftover()
@@ -119,25 +121,6 @@ class EmbeddedBroker:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
-
-    def _own(self) -> None:
-        """Take the lock, and write our process id into it for people."""
-        stream = self.place.lock.open("a+", encoding="ascii")
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            stream.seek(0)
-            owner = stream.read().strip() or "unknown"
-            stream.close()
-            raise BadInput(
-                f"{self.place.home} is in use: process {owner} runs its broker;"
-                " stop it with `ringrift down`, or set RINGRIFT_HOME to another folder"
-            ) from None
-        stream.seek(0)
-        stream.truncate()
-        stream.write(f"{os.getpid()}\n")
-        stream.flush()
-        self._lock = stream
 
     def _end_leftover(self) -> None:
         """End a server whose owner is gone; happens only where children outlive parents."""

@@ -28,9 +28,6 @@ from ringrift.store.ledger import Ledger, StaleFence, take_fence
 #: The lease of the master loop; whoever holds it is *the* unified loop.
 MASTER = "master"
 
-#: A lease is renewed this many times within its life, so that one lost answer costs nothing.
-RENEWALS_PER_LIFE = 4
-
 #: KEYS lease, counter; ARGV owner, life in ms. Returns {owner, last fence known here}.
 _ACQUIRE = """
 if redis.call('EXISTS', KEYS[1]) == 0 then
@@ -107,13 +104,15 @@ class Lease:
         *,
         name: str = MASTER,
         seconds: float = 30.0,
+        renew_seconds: float = 10.0,
         clock: Callable[[], float] = boot_clock,
         on_lost: Callable[[], None] = lambda: None,
     ) -> None:
-        """Life of ``seconds``; ``on_lost`` is called from the renewing thread when it is over."""
+        """Life of ``seconds``, renewed well before; ``on_lost`` is called from the renewing thread when it is over."""
         self.owner = new_owner()
         self.name = name
         self.seconds = seconds
+        self.renew_seconds = renew_seconds
         self._client = client
         self._ledger = ledger
         self._clock = clock
@@ -184,8 +183,7 @@ class Lease:
 
     def _keep(self, stop: threading.Event) -> None:
         """Renew until told to stop or until the lease is gone (the thread's work)."""
-        pause = self.seconds / RENEWALS_PER_LIFE
-        while not stop.wait(pause):
+        while not stop.wait(self.renew_seconds):
             begun = self._clock()
             try:
                 renewed = self.held and self._client.eval(

@@ -1,0 +1,54 @@
+"""What happens by the clock. Data only: `ringrift/celery.py` makes Celery's schedule of it.
+
+A period is a number of seconds by the name of its setting in config/unified_loop.yaml. `expires` is
+the part of the period after which a message that nobody took is dropped: a worker that comes back
+finds one tick to do, not a night of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from ringrift.pipeline.queues import CONTROL, CPU, GPU  # noqa: F401 - the names a row may use
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the schedule."""
+
+    #: Registered name of the task.
+    task: str
+    #: Setting that holds the period in seconds, as section.key.
+    period: str
+    #: Queue it goes to.
+    queue: str
+    #: Why it is needed, and why so often.
+    why: str
+    #: Part of the period after which an untaken message is dropped.
+    expires: float = 0.9
+
+
+SCHEDULE: Final = (
+    Entry(
+        task="control.tick",
+        period="cluster.tick_interval_seconds",
+        queue=CONTROL,
+        why="the master loop: looks at every config, decides, opens runs; as quick as a person"
+        " watching would be",
+    ),
+    Entry(
+        task="control.relay",
+        period="cluster.tick_interval_seconds",
+        queue=CONTROL,
+        why="publishes committed events, so that a finished stage starts the next one even where"
+        " the message that should have done so was lost",
+    ),
+    Entry(
+        task="control.reconcile",
+        period="cluster.reconcile_interval_seconds",
+        queue=CONTROL,
+        why="issues again what makes no progress (a killed worker, a lost broker): half a claim's"
+        " life, so that little time is lost after it ran out",
+    ),
+)

@@ -1,0 +1,47 @@
+"""A file lock that says who holds it and is gone when its holder is, however that ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import IO
+
+from ringrift.errors import BadInput
+
+
+def take_lock(path: Path, held: str) -> IO[str]:
+    """Lock the file for as long as the returned stream is open, with our process id inside.
+
+    Raises BadInput when another process has it: the line ``held`` with that process's id in it.
+    """
+    stream = path.open("a+", encoding="ascii")
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        stream.seek(0)
+        holder = stream.read().strip() or "unknown"
+        stream.close()
+        raise BadInput(
+            f"{held.format(holder)}; stop it with `ringrift down`, or set RINGRIFT_HOME to another"
+            " folder"
+        ) from None
+    stream.seek(0)
+    stream.truncate()
+    stream.write(f"{os.getpid()}\n")
+    stream.flush()
+    return stream
+
+
+def lock_holder(path: Path) -> int | None:
+    """Return the process id of the lock's holder, None if nobody holds it."""
+    try:
+        with path.open("r", encoding="ascii") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                text = stream.read().strip()
+                return int(text) if text.isdigit() else None
+    except OSError:
+        pass
+    return None

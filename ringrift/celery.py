@@ -1,0 +1,96 @@
+"""The Celery app: ``celery -A ringrift worker -Q gpu``, ``celery -A ringrift beat``.
+
+Its settings, each with its reason, are in `celery_settings.py`, the clock in `celery_scheduler.py`
+and the table `beat_schedule.py`, what keeps running work from being delivered twice in
+`celery_deliveries.py`. The tasks are in the package `workers`, loaded by name: this layer lies
+below them.
+
+Importing this module reads no setting and connects to nothing, except when the program is
+``celery`` itself: then whatever is wrong with the settings or the broker ends it with one line and
+exit code 2, before Celery would begin to retry for ever.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import redis
+from celery import Celery
+from celery.loaders.app import AppLoader
+
+from ringrift.broker.address import broker_address, check_reachable, client_of
+from ringrift.celery_deliveries import DeliveryKeeper
+from ringrift.celery_settings import SCHEDULE_MODULE, TASK_MODULES, celery_settings
+from ringrift.errors import BadInput, RingRiftError
+from ringrift.pipeline.lease import Holder, read_lease
+from ringrift.settings.home import home
+from ringrift.settings.settings import Settings
+
+__all__ = ["app", "loaded", "master_holder"]
+
+
+class Loader(AppLoader):
+    """Gives the app its configuration when it is first asked for, not when it is imported."""
+
+    def read_configuration(self, env: str = "") -> dict[str, Any]:  # noqa: ARG002 - Celery's
+        """Read our settings and find the broker. Raises BadInput."""
+        return celery_settings(Settings.load(), broker_address(home()))
+
+
+app = Celery("ringrift", loader=Loader, include=[*TASK_MODULES, SCHEDULE_MODULE])
+app.steps["consumer"].add(DeliveryKeeper)
+
+
+def loaded() -> Celery:
+    """Return the app with its tasks, for a program that sends them. Raises BadInput.
+
+    Loading `workers.flows` also registers the dispatcher that works through the queue.
+    """
+    app.loader.import_default_modules()
+    app.finalize()
+    return app
+
+
+def master_holder() -> Holder | None:
+    """Return who holds the master lease, None if nobody does or if there is no broker at all.
+
+    Raises BadInput when there is a broker and it does not answer: then nobody can know.
+    """
+    if not os.environ.get("CELERY_BROKER_URL", "").strip():
+        try:
+            address = broker_address(home())
+        except BadInput:
+            return None
+    else:
+        address = broker_address(home())
+    client = client_of(address.url)
+    try:
+        return read_lease(client)
+    except redis.RedisError as error:
+        raise BadInput(f"the master lease cannot be read: {error}") from error
+    finally:
+        client.close()
+
+
+def _is_celery_command(argv: list[str]) -> bool:
+    """Tell whether this process is Celery's own program, about to do something with a broker."""
+    program = Path(argv[0])
+    named = program.name == "celery" or program.parts[-2:] == ("celery", "__main__.py")
+    return named and "--help" not in argv
+
+
+def _refuse_early() -> None:
+    """Check all that can be wrong; end the process with one line and exit code 2 if it is."""
+    try:
+        Settings.load()
+        check_reachable(broker_address(home()))
+    except RingRiftError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - this is the command's output
+        sys.exit(error.exit_code)
+
+
+if _is_celery_command(sys.argv):
+    _refuse_early()

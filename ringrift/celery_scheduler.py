@@ -1,0 +1,91 @@
+"""Beat that holds the master lease: the one clock of a cluster.
+
+Each beat tries for the lease; the one that has it sends what is due, and each message carries the
+fence of the lease, so that SQL refuses what an outdated master decided. The others stand by and
+look again. The one that stops gives the lease back; the one that is killed or asleep loses it when
+it expires.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import redis
+from celery.beat import Scheduler
+from celery.utils.log import get_logger
+
+from ringrift.broker.address import broker_address, client_of
+from ringrift.errors import RingRiftError
+from ringrift.pipeline.lease import Lease
+from ringrift.settings.home import home
+from ringrift.settings.settings import Settings
+from ringrift.store.ledger import open_ledger
+
+log = get_logger(__name__)
+
+
+class LeasedScheduler(Scheduler):
+    """Celery's in-memory scheduler, working only while this process is the master.
+
+    Nothing is kept in a file: periods begin anew with each beat, with everything due at once.
+    """
+
+    def __init__(self, app: Any, *args: Any, lazy: bool = False, **kwargs: Any) -> None:
+        self._lease: Lease | None = None
+        self._was_master = False
+        self._standby_said = False
+        super().__init__(app, *args, lazy=lazy, **kwargs)
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        """Send at most one due message if we are the master; return seconds until the next look."""
+        if self._hold():
+            return super().tick(*args, **kwargs)
+        return self.max_interval
+
+    def apply_async(
+        self, entry: Any, producer: Any = None, advance: bool = True, **kwargs: Any
+    ) -> Any:
+        """Send an entry's message with our fence in it."""
+        fence = self._lease.fence if self._lease else 0
+        if not fence:  # lost between the look and now
+            return None
+        entry.kwargs = {**entry.kwargs, "fence": fence}
+        return super().apply_async(entry, producer=producer, advance=advance, **kwargs)
+
+    def close(self) -> None:
+        """Give the lease back, so that a standby or the next start need not wait for its expiry."""
+        try:
+            super().close()
+        finally:
+            if self._lease is not None:
+                self._lease.release()
+
+    def _hold(self) -> bool:
+        """Be the master if that is possible, and say when it changes."""
+        self._lease = self._lease or new_lease()
+        try:
+            held = self._lease.acquire()
+        except (redis.RedisError, RingRiftError) as error:
+            log.warning("master lease: %s; trying on", error)
+            held = False
+        if held and not self._was_master:
+            log.info("master: fence %d as %s", self._lease.fence, self._lease.owner)
+            self._heap = None  # what became due while another was the master is not due now
+        elif self._was_master and not held:
+            log.warning("the master lease is lost; standing by")
+        elif not held and not self._standby_said:
+            log.info("another beat holds the master lease; standing by")
+        self._standby_said = not held
+        self._was_master = held
+        return held
+
+
+def new_lease() -> Lease:
+    """Return a wish for the master lease by this process's settings."""
+    cluster = Settings.load().cluster
+    return Lease(
+        client_of(broker_address(home()).url),
+        open_ledger(home()),
+        seconds=cluster.lease_seconds,
+        renew_seconds=cluster.lease_renew_seconds,
+    )

@@ -1,0 +1,141 @@
+"""The lease on a real broker; its clock is turned by hand."""
+
+import threading
+
+import pytest
+
+from ringrift.broker.address import client_of
+from ringrift.broker.embedded import EmbeddedBroker
+from ringrift.pipeline.lease import MASTER, Lease, read_lease
+from ringrift.store.ledger import Fence, StaleFence, newest_fence, open_ledger, take_fence
+
+pytestmark = pytest.mark.processes
+
+
+class Clock:
+    """Seconds that pass when told to."""
+
+    now = 1000.0
+
+    def __call__(self):
+        """Tell the time."""
+        return self.now
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory):
+    """One broker for all tests of the file."""
+    with EmbeddedBroker(tmp_path_factory.mktemp("home")) as started:
+        yield started
+
+
+@pytest.fixture
+def client(broker):
+    """A client of an empty broker."""
+    client = client_of(broker.url)
+    client.flushall()
+    return client
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    """An empty ledger."""
+    ledger = open_ledger(tmp_path, f"sqlite:///{tmp_path}/ringrift.db")
+    yield ledger
+    ledger.close()
+
+
+def fence_in(ledger):
+    """Return the newest fence that the ledger knows."""
+    with ledger.read() as tx:
+        return newest_fence(tx, MASTER)
+
+
+def test_one_holder_and_growing_fence(client, ledger):
+    """One owner at a time; each new owner's fence is greater, in Redis and in the ledger."""
+    first, second = Lease(client, ledger), Lease(client, ledger)
+    assert first.acquire()
+    assert not second.acquire()
+    assert (first.fence, second.fence) == (1, 0)
+    held = read_lease(client)
+    assert held is not None
+    assert (held.owner, held.fence) == (first.owner, 1)
+    first.release()
+    assert read_lease(client) is None
+    assert second.acquire()
+    assert second.fence == 2 == fence_in(ledger)
+    second.release()
+
+
+def test_fence_survives_the_loss_of_redis(client, ledger):
+    """After Redis has lost everything, the next fence is still above all that SQL has seen."""
+    with ledger.write() as tx:
+        take_fence(tx, MASTER, "long ago", at_least=40)
+    lease = Lease(client, ledger)
+    assert lease.acquire()
+    assert lease.fence == 42
+    client.flushall()
+    other = Lease(client, ledger)
+    assert other.acquire()
+    assert other.fence == 43
+    lease.release()
+    assert read_lease(client).owner == other.owner
+    other.release()
+
+
+def test_fence_survives_the_loss_of_the_ledger(client, ledger, tmp_path):
+    """With a new, empty ledger the next fence is still above all that Redis has seen."""
+    client.set("ringrift:{lease:master}:fence", 17)
+    lease = Lease(client, ledger)
+    assert lease.acquire()
+    assert lease.fence == 18 == fence_in(ledger)
+    lease.release()
+
+
+def test_a_sleeper_holds_nothing_and_may_not_write(client, ledger):
+    """Beyond its life (as after SIGSTOP) it is not held, at once, and its fence writes nothing."""
+    clock = Clock()
+    lease = Lease(client, ledger, seconds=30.0, clock=clock)
+    assert lease.acquire()
+    stale = Fence(MASTER, lease.fence)
+    clock.now += 29.0
+    assert lease.held
+    clock.now += 2.0
+    assert not lease.held
+    assert lease.fence == 0
+    client.delete("ringrift:{lease:master}")  # as its expiry does
+    other = Lease(client, ledger)
+    assert other.acquire()
+    with pytest.raises(StaleFence), ledger.write(stale):
+        pass
+    lease.release()
+    other.release()
+
+
+def test_renewed_until_lost_then_says_so(client, ledger):
+    """The thread renews; when somebody else's name stands there, it says so and holds nothing."""
+    lost = threading.Event()
+    lease = Lease(client, ledger, seconds=0.6, renew_seconds=0.15, on_lost=lost.set)
+    assert lease.acquire()
+    assert not lost.wait(1.8)  # three lives
+    assert lease.held
+    client.hset("ringrift:{lease:master}", "owner", "somebody else")
+    assert lost.wait(10)
+    assert not lease.held
+
+
+def test_lost_with_the_broker(tmp_path, ledger):
+    """When the broker is gone for longer than its life, the lease is lost and nothing raises."""
+    lost = threading.Event()
+    with EmbeddedBroker(tmp_path) as broker:
+        lease = Lease(
+            client_of(broker.url, retry=None),
+            ledger,
+            seconds=0.6,
+            renew_seconds=0.15,
+            on_lost=lost.set,
+        )
+        assert lease.acquire()
+    assert lost.wait(20)
+    assert not lease.held
+    lease.release()

@@ -1,0 +1,24 @@
+"""Queue cpu: files and statistics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ringrift.celery import app
+from workers.stage import work
+
+#: Seconds until a child that hangs is killed; Celery can do this on prefork only. A sync of a
+#: thousand games takes seconds.
+LIMIT = 3600
+
+
+@app.task(name="cpu.sync", time_limit=LIMIT)
+def sync(run_id: str) -> dict[str, Any]:
+    """Take the games of a run's shards into the ledger."""
+    return work("sync", run_id)
+
+
+@app.task(name="cpu.export", time_limit=LIMIT)
+def export(run_id: str) -> dict[str, Any]:
+    """Write the dataset of a run."""
+    return work("export", run_id)

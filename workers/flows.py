@@ -1,0 +1,92 @@
+"""How the stages of a run travel as Celery messages.
+
+    selfplay   chord( shard, shard, … )  ─▶  sync ─▶ export ─▶ train ─▶ evaluate
+    evaluate   chord( match unit, … )    ─▶  promote
+
+``evaluate`` is the task that plans the gates, which only then are known, and issues the second
+chord. Every task takes its input from the ledger and claims its row there, so a chain that is sent
+twice, or resumed in its middle, does nothing twice. Chords are flat, for Celery counts nested ones
+badly, and issued again as a new group with the same work in it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import chain, chord
+from celery.canvas import Signature
+
+from ringrift.celery import app
+from ringrift.pipeline.dispatcher import Issue, register_dispatcher
+from ringrift.store.ids import task_id
+from workers import control, cpu, gpu
+
+#: Headers of one chord: 1000 take 7 s to send, 100 take 0.6 s.
+CHORD_LIMIT = 500
+
+#: Task of each stage.
+TASKS = {
+    "selfplay": gpu.selfplay_shard,
+    "sync": cpu.sync,
+    "export": cpu.export,
+    "train": gpu.train,
+    "evaluate_plan": control.evaluate,
+    "evaluate": gpu.play_match_unit,
+    "promote": control.promote,
+}
+
+#: The stages that travel together after each stage.
+FOLLOWING = {
+    "selfplay": ("sync", "export", "train", "evaluate_plan"),
+    "sync": ("export", "train", "evaluate_plan"),
+    "export": ("train", "evaluate_plan"),
+    "train": ("evaluate_plan",),
+    "evaluate_plan": (),  # issues the next chord itself
+    "evaluate": ("promote",),
+    "promote": (),
+}
+
+
+class CeleryDispatcher:
+    """Sends what the orchestrator issues."""
+
+    def dispatch(self, issue: Issue) -> None:
+        """Send the units and the stages that follow. Raises when the broker takes nothing.
+
+        With the broker down this takes about 20 s: Celery's own tries.
+        """
+        for flow in flows(issue):
+            flow.apply_async()
+
+
+def flows(issue: Issue) -> list[Signature]:
+    """Return the messages of an issue: a chord per CHORD_LIMIT units, or a chain."""
+    following = [signature(issue.run_id, stage) for stage in FOLLOWING[issue.stage]]
+    if issue.units == ("",):
+        return [chain(signature(issue.run_id, issue.stage), *following)]
+    parts = [
+        issue.units[start : start + CHORD_LIMIT]
+        for start in range(0, len(issue.units), CHORD_LIMIT)
+    ]
+    # Each chord of several has the same body: the ledger lets the last one through.
+    return [
+        chord([signature(issue.run_id, issue.stage, unit) for unit in part], chain(*following))
+        for part in parts
+    ]
+
+
+def signature(run_id: str, stage: str, unit: str = "") -> Signature:
+    """Return the message of one unit; immutable, since its input is in the ledger."""
+    arguments = (run_id, unit) if unit else (run_id,)
+    return TASKS[stage].si(*arguments).set(task_id=task_id(run_id, stage, unit))
+
+
+def _register(**_: Any) -> None:
+    register_dispatcher(CeleryDispatcher())
+
+
+# Loaded by the app before it is finalised, or by hand after that.
+if app.finalized:
+    _register()
+else:
+    app.on_after_finalize.connect(_register, weak=False)

@@ -1,0 +1,37 @@
+"""How a task does one unit of a stage: all tasks of a run go through here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery.exceptions import Reject
+from celery.utils.log import get_task_logger
+
+from ringrift.errors import Interrupted, RingRiftError
+from ringrift.pipeline.stages import run_stage
+from workers.context import context
+
+log = get_task_logger(__name__)
+
+
+def work(stage: str, run_id: str, unit: str = "") -> dict[str, Any]:
+    """Do a unit if it is its turn and return what came of it; small, and plain JSON.
+
+    Never raises for what the pipeline foresees: a chord whose header raises never runs its body.
+    What failed is written in the ledger, which decides whether it is tried again. A worker that
+    is asked to end puts its message back, for another worker or the next start.
+    """
+    try:
+        return run_stage(context(), run_id, stage, unit).as_dict()
+    except Interrupted as stopped:
+        log.info("%s %s of run %s put back: %s", stage, unit[:12], run_id[:12], stopped)
+        raise Reject(str(stopped), requeue=True) from stopped
+    except RingRiftError as error:  # the claim is another's by now, or the run is unknown here
+        log.warning("%s %s of run %s: %s", stage, unit[:12], run_id[:12], error)
+        return {
+            "run_id": run_id,
+            "stage": stage,
+            "unit": unit,
+            "state": "skipped",
+            "error": str(error),
+        }
