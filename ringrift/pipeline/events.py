@@ -22,6 +22,8 @@ class Kind(StrEnum):
     #: The candidate is the champion.
     MODEL_PROMOTED = "MODEL_PROMOTED"
 
+    #: A run ended with too few positions to begin training; they stay for the next one.
+    DATA_COLLECTED = "DATA_COLLECTED"
     #: The candidate failed a gate; the evidence is in the payload.
     MODEL_REJECTED = "MODEL_REJECTED"
     #: A unit of work was given up after too many failures.

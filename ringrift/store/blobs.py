@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import IO, Any
 
 import fsspec
+import sqlalchemy as sa
 
 from ringrift.errors import BadInput
 from ringrift.store.ids import derived_id
-from ringrift.store.ledger import Ledger, insert_once
+from ringrift.store.ledger import Tx, insert_once
 from ringrift.store.schema import quarantine as quarantine_table
 
 #: Bytes copied at a time.
@@ -34,7 +35,13 @@ ASIDE = ".tmp-"
 
 
 class BadBlob(BadInput):
-    """A file's bytes are not what its name says."""
+    """A file's bytes are not what its name says, or it is not there."""
+
+    def __init__(self, message: str, path: Path, moved_to: Path | None = None) -> None:
+        """Where the file should be, and where it was moved to."""
+        super().__init__(message)
+        self.path = path
+        self.moved_to = moved_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +80,7 @@ class BlobStore:
             blob = self._write(stream, folder, _suffix(url))
         if blob.sha256 != expected:
             self.quarantine(blob.path, f"fetched from {url}", expected, blob.sha256)
-            raise BadBlob(f"{url}: expected sha256 {expected}, found {blob.sha256}")
+            raise BadBlob(f"{url}: expected sha256 {expected}, found {blob.sha256}", blob.path)
         return blob
 
     def push(self, path: Path, url: str) -> None:
@@ -93,11 +100,13 @@ class BlobStore:
         try:
             found = file_sha256(path)
         except OSError as error:
-            raise BadBlob(f"{path}: {error.strerror or error}") from error
+            raise BadBlob(f"{path}: {error.strerror or error}", path) from error
         if found != expected:
             moved = self.quarantine(path, "bytes are not what the name says", expected, found)
             raise BadBlob(
-                f"broken file {path}: expected sha256 {expected}, found {found}; moved to {moved}"
+                f"broken file {path}: expected sha256 {expected}, found {found}; moved to {moved}",
+                path,
+                moved,
             )
         return path
 
@@ -143,20 +152,18 @@ class BlobStore:
         return Blob(path, sha256, size)
 
 
-def note_quarantine(
-    ledger: Ledger, blobs: BlobStore, path: Path, moved_to: Path, reason: str, **hashes: str | None
-) -> None:
-    """Write into the ledger that a file was moved away, and why."""
-    row: dict[str, Any] = {
-        "path": blobs.relative(path),
-        "moved_to": blobs.relative(moved_to),
-        "reason": reason,
-        "expected": hashes.get("expected"),
-        "found": hashes.get("found"),
-    }
-    with ledger.write() as tx:
-        identity = derived_id("quarantine", {**row, "at": tx.now})
-        insert_once(tx, quarantine_table, [{"id": identity, **row, "created_at": tx.now}])
+def note_quarantine(tx: Tx, path: str, moved_to: str, reason: str, expected: str | None) -> None:
+    """Write into the ledger that a file was moved away, and why. Paths as the ledger writes them."""
+    row = {"path": path, "moved_to": moved_to, "reason": reason, "expected": expected}
+    identity = derived_id("quarantine", row)
+    insert_once(tx, quarantine_table, [{"id": identity, **row, "created_at": tx.now}])
+
+
+def quarantined(tx: Tx) -> list[dict[str, Any]]:
+    """Every file that was moved away: path, moved_to, reason, expected, created_at."""
+    columns = [c for c in quarantine_table.c if c.name != "id"]
+    query = sa.select(*columns).order_by(quarantine_table.c.created_at)
+    return [dict(row) for row in tx.conn.execute(query).mappings()]
 
 
 def file_sha256(path: Path) -> str:

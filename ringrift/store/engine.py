@@ -125,7 +125,7 @@ def now(connection: Connection) -> float:
     """Seconds since 1970: the server's clock, the same for all machines, or this machine's."""
     if connection.dialect.name == "postgresql":
         value = connection.execute(sa.text("SELECT extract(epoch FROM clock_timestamp())")).scalar()
-        return float(value)
+        return float(str(value))
     return time.time()
 
 

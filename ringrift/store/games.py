@@ -8,10 +8,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ringrift.store.ids import shard_id
+from ringrift.store.ids import dataset_id, shard_id
 from ringrift.store.ledger import Tx, insert_once
 from ringrift.store.runs import require_open
-from ringrift.store.schema import datasets, games, shards
+from ringrift.store.schema import datasets, games, runs, shards
 
 PLANNED, PRODUCED, INGESTED, QUARANTINED = "planned", "produced", "ingested", "quarantined"
 
@@ -39,7 +39,7 @@ class ShardRow:
 
 @dataclass(frozen=True, slots=True)
 class GameRow:
-    """A game of a shard. Its id is derived from its content: see `ids.game_id`."""
+    """A game of a shard. Its id is derived from its content: `rules.records.GameRecord.id`."""
 
     id: str
     shard_id: str
@@ -63,7 +63,6 @@ class DatasetRow:
     """A dataset made of shards."""
 
     sha256: str
-    id: str
     run_id: str
     config: str
     path: str
@@ -201,8 +200,6 @@ def count_positions(tx: Tx, config: str) -> int:
 
 def ingested_shards(tx: Tx, config: str) -> list[ShardRow]:
     """Every shard of a config whose games are in the ledger, newest first."""
-    from ringrift.store.schema import runs
-
     query = (
         sa.select(*_SHARD)
         .join(runs, runs.c.id == shards.c.run_id)
@@ -220,8 +217,9 @@ def all_shards(tx: Tx) -> list[ShardRow]:
 
 def add_dataset(tx: Tx, row: DatasetRow) -> bool:
     """Register a dataset; False if it is there."""
-    require_open(tx, row.run_id)
-    values: dict[str, Any] = {**asdict(row), "created_at": tx.now}
+    plan = require_open(tx, row.run_id)
+    identity = dataset_id(row.run_id, row.shards, plan)
+    values: dict[str, Any] = {"id": identity, **asdict(row), "created_at": tx.now}
     return insert_once(tx, datasets, [values]) == 1
 
 

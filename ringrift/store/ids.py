@@ -1,7 +1,8 @@
 """Derived identity: an id is the sha256 of what the thing is, never a counter or a clock.
 
 The same work described twice has the same id, so a second delivery finds the first one's row and
-changes nothing. Everything that tells two things apart is in the hash; nothing else is.
+changes nothing. Everything that tells two things apart is in the hash; nothing else is. Games and
+matches derive theirs where they are defined: `rules.records.GameRecord`, `evaluation.MatchSpec`.
 """
 
 from __future__ import annotations
@@ -61,13 +62,6 @@ def shard_id(run: str, config: str, model: str, seed: int, index: int, games: in
 def task_id(run: str, stage: str, unit: str = "") -> str:
     """One piece of work of a run; the id of its stage row and of every task that delivers it."""
     return derived_id("task", {"run": run, "stage": stage, "unit": unit})
-
-
-def game_id(config: str, models: Sequence[str], seed: int, moves: Sequence[str]) -> str:
-    """A game is its config, the weights that played (empty for none), its seed and its moves."""
-    return derived_id(
-        "game", {"config": config, "models": list(models), "seed": seed, "moves": list(moves)}
-    )
 
 
 def dataset_id(run: str, shards: Sequence[str], plan_digest: str) -> str:

@@ -46,11 +46,12 @@ class EvaluationRow:
     run_id: str
     model: str
     gate: str
+    #: The match that it was read from.
+    match_id: str
     opponent: str
+    #: The first so many games of the match decided it.
     games: int
     wins: int
-    draws: int
-    losses: int
     #: Confidence interval of the score.
     low: float
     high: float

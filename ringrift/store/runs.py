@@ -14,7 +14,10 @@ from ringrift.store.ledger import Tx, insert_once
 from ringrift.store.schema import games, match_games, matches, runs, shards
 
 OPEN, CLOSED = "open", "closed"
-PROMOTED, REJECTED, FAILED = "promoted", "rejected", "failed"
+
+#: Outcomes: a new champion; evidence against the candidate; games collected, but too few to learn
+#: from yet; gave up.
+PROMOTED, REJECTED, COLLECTED, FAILED = "promoted", "rejected", "collected", "failed"
 
 
 class RunClosed(NegativeVerdict):
@@ -112,11 +115,14 @@ def configs(tx: Tx) -> list[str]:
     return list(tx.conn.scalars(sa.select(runs.c.config).distinct().order_by(runs.c.config)))
 
 
-def require_open(tx: Tx, run_id: str) -> None:
-    """Refuse to change a closed run. Called by each writer of a run's rows."""
-    state = tx.conn.scalar(sa.select(runs.c.state).where(runs.c.id == run_id))
-    if state != OPEN:
-        raise RunClosed(f"run {run_id[:12]} is {state or 'unknown'}: nothing is added to it")
+def require_open(tx: Tx, run_id: str) -> str:
+    """Refuse to change a closed run, else return its plan's digest. Called by each writer."""
+    query = sa.select(runs.c.state, runs.c.plan_digest).where(runs.c.id == run_id)
+    row = tx.conn.execute(query).first()
+    if row is None or row.state != OPEN:
+        state = "unknown" if row is None else row.state
+        raise RunClosed(f"run {run_id[:12]} is {state}: nothing is added to it")
+    return str(row.plan_digest)
 
 
 def totals(tx: Tx, run_id: str) -> dict[str, int]:

@@ -230,11 +230,10 @@ evaluations = Table(
     Column("run_id", ID, ForeignKey("runs.id"), nullable=False),
     Column("model", ID, ForeignKey("models.sha256"), nullable=False),
     Column("gate", WORD, nullable=False),
+    Column("match_id", ID, ForeignKey("matches.id"), nullable=False),
     Column("opponent", Text, nullable=False),
-    Column("games", Integer, nullable=False),
-    Column("wins", Integer, nullable=False),
-    Column("draws", Integer, nullable=False),
-    Column("losses", Integer, nullable=False),
+    Column("games", Integer, nullable=False),  # the first so many of the match decided it
+    Column("wins", Integer, nullable=False),  # there are no draws in RingRift
     Column("low", Float, nullable=False),  # confidence interval of the score
     Column("high", Float, nullable=False),
     Column("bound", Float, nullable=False),  # what `low` must reach
@@ -281,8 +280,7 @@ quarantine = Table(
     Column("id", ID, primary_key=True),
     Column("path", Text, nullable=False),  # where it was, relative to the state directory
     Column("moved_to", Text, nullable=False),
-    Column("expected", ID),
-    Column("found", ID),
+    Column("expected", ID),  # sha256 that the ledger knows
     Column("reason", Text, nullable=False),
     Column("created_at", Float, nullable=False),
 )

@@ -245,6 +245,8 @@ def complete_stage(
     with nothing written, if another worker has taken the work over.
     """
     with ledger.write(claim.fence) as tx:
+        # Units that end side by side see each other's end: the last one knows that it is the last.
+        tx.conn.execute(sa.select(runs.c.id).where(runs.c.id == claim.run_id).with_for_update())
         _update_held(
             tx,
             claim,
@@ -294,6 +296,28 @@ def release_stage(ledger: Ledger, claim: Claim) -> None:
     """Give the work back unharmed (Ctrl-C, a stopping worker): no failure is counted."""
     with ledger.write(claim.fence) as tx:
         _update_held(tx, claim, {"state": PENDING, "issued_at": None, "lease_until": None})
+
+
+def reopen(tx: Tx, run_id: str, stage: str, unit: str, error: str) -> None:
+    """Have a done unit done again, because what it made turned out bad; counts as its failure."""
+    row = stage_row(tx, run_id, stage, unit)
+    if row is None or row.state != DONE:
+        return
+    if row.failures + 1 >= row.max_failures:
+        _settle_abandoned(tx, row, row.failures + 1, error)
+        return
+    tx.conn.execute(
+        stages.update()
+        .where(stages.c.id == row.id, stages.c.attempt == row.attempt)
+        .values(
+            state=PENDING,
+            failures=row.failures + 1,
+            error=error,
+            issued_at=None,
+            finished_at=None,
+            result=None,
+        )
+    )
 
 
 def mark_issued(tx: Tx, run_id: str, stage: str, units: Sequence[str]) -> None:

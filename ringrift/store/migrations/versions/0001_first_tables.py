@@ -65,7 +65,6 @@ def upgrade() -> None:
         sa.Column("path", sa.Text(), nullable=False),
         sa.Column("moved_to", sa.Text(), nullable=False),
         sa.Column("expected", sa.String(length=64), nullable=True),
-        sa.Column("found", sa.String(length=64), nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_quarantine")),
@@ -117,30 +116,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("sha256", name=op.f("pk_datasets")),
         sa.UniqueConstraint("id", name=op.f("uq_datasets_id")),
         sa.UniqueConstraint("run_id", name=op.f("uq_datasets_run_id")),
-    )
-    op.create_table(
-        "evaluations",
-        sa.Column("id", sa.String(length=64), nullable=False),
-        sa.Column("run_id", sa.String(length=64), nullable=False),
-        sa.Column("model", sa.String(length=64), nullable=False),
-        sa.Column("gate", sa.String(length=32), nullable=False),
-        sa.Column("opponent", sa.Text(), nullable=False),
-        sa.Column("games", sa.Integer(), nullable=False),
-        sa.Column("wins", sa.Integer(), nullable=False),
-        sa.Column("draws", sa.Integer(), nullable=False),
-        sa.Column("losses", sa.Integer(), nullable=False),
-        sa.Column("low", sa.Float(), nullable=False),
-        sa.Column("high", sa.Float(), nullable=False),
-        sa.Column("bound", sa.Float(), nullable=False),
-        sa.Column("verdict", sa.String(length=32), nullable=False),
-        sa.Column("evidence", sa.JSON(), nullable=False),
-        sa.Column("created_at", sa.Float(), nullable=False),
-        sa.ForeignKeyConstraint(["model"], ["models.sha256"], name=op.f("fk_evaluations_model")),
-        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_evaluations_run_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_evaluations")),
-        sa.UniqueConstraint(
-            "run_id", "model", "gate", name=op.f("uq_evaluations_run_id_model_gate")
-        ),
     )
     op.create_table(
         "matches",
@@ -239,6 +214,30 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("config", name=op.f("pk_champions")),
     )
     op.create_table(
+        "evaluations",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("run_id", sa.String(length=64), nullable=False),
+        sa.Column("model", sa.String(length=64), nullable=False),
+        sa.Column("gate", sa.String(length=32), nullable=False),
+        sa.Column("match_id", sa.String(length=64), nullable=False),
+        sa.Column("opponent", sa.Text(), nullable=False),
+        sa.Column("games", sa.Integer(), nullable=False),
+        sa.Column("wins", sa.Integer(), nullable=False),
+        sa.Column("low", sa.Float(), nullable=False),
+        sa.Column("high", sa.Float(), nullable=False),
+        sa.Column("bound", sa.Float(), nullable=False),
+        sa.Column("verdict", sa.String(length=32), nullable=False),
+        sa.Column("evidence", sa.JSON(), nullable=False),
+        sa.Column("created_at", sa.Float(), nullable=False),
+        sa.ForeignKeyConstraint(["match_id"], ["matches.id"], name=op.f("fk_evaluations_match_id")),
+        sa.ForeignKeyConstraint(["model"], ["models.sha256"], name=op.f("fk_evaluations_model")),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_evaluations_run_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_evaluations")),
+        sa.UniqueConstraint(
+            "run_id", "model", "gate", name=op.f("uq_evaluations_run_id_model_gate")
+        ),
+    )
+    op.create_table(
         "games",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("shard_id", sa.String(length=64), nullable=False),
@@ -286,6 +285,7 @@ def downgrade() -> None:
     op.drop_index("ix_games_run_id", table_name="games")
     op.drop_index("ix_games_config", table_name="games")
     op.drop_table("games")
+    op.drop_table("evaluations")
     op.drop_table("champions")
     op.drop_index("ix_stages_state", table_name="stages")
     op.drop_table("stages")
@@ -293,7 +293,6 @@ def downgrade() -> None:
     op.drop_table("promotions")
     op.drop_index("ix_matches_run_id", table_name="matches")
     op.drop_table("matches")
-    op.drop_table("evaluations")
     op.drop_table("datasets")
     op.drop_index(
         "ix_runs_one_open",

@@ -1,0 +1,1 @@
+"""Which network is which: names to files, promotion, distribution."""

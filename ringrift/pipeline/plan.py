@@ -1,0 +1,80 @@
+"""The plan of a run: every setting that decides what it does, fixed when the run is opened.
+
+A run that is interrupted goes on with the plan it was opened with, whatever the settings say by
+then, and its id holds the plan's digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+from ringrift.configs import Config
+from ringrift.settings import Settings
+from ringrift.settings.data_ingestion import DataIngestionSettings
+from ringrift.settings.evaluation import EvaluationSettings
+from ringrift.settings.network import TowerSettings
+from ringrift.settings.search import SearchSettings
+from ringrift.settings.selfplay import SelfplaySettings
+from ringrift.settings.training import TrainingSettings
+from ringrift.store.ids import digest
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """What one run does. Each field is a section of config/unified_loop.yaml."""
+
+    #: Selfplay games of the run.
+    games: int
+    selfplay: SelfplaySettings
+    search: SearchSettings
+    #: Network of an initial model; a trained one keeps its own.
+    network: TowerSettings
+    training: TrainingSettings
+    evaluation: EvaluationSettings
+    data_ingestion: DataIngestionSettings
+
+    @classmethod
+    def of(cls, settings: Settings, config: Config, games: int | None = None) -> Self:
+        """The plan for one config by the settings of now."""
+        return cls(
+            games=games or settings.selfplay.games_per_iteration,
+            selfplay=settings.selfplay,
+            search=settings.search,
+            network=settings.network.tower(config.board),
+            training=settings.training,
+            evaluation=settings.evaluation,
+            data_ingestion=settings.data_ingestion,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {
+            field.name: value if isinstance(value, int) else value.model_dump(mode="json")
+            for field in fields(self)
+            for value in [getattr(self, field.name)]
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Inverse of `as_dict`."""
+        return cls(
+            games=values["games"],
+            selfplay=SelfplaySettings.model_validate(values["selfplay"]),
+            search=SearchSettings.model_validate(values["search"]),
+            network=TowerSettings.model_validate(values["network"]),
+            training=TrainingSettings.model_validate(values["training"]),
+            evaluation=EvaluationSettings.model_validate(values["evaluation"]),
+            data_ingestion=DataIngestionSettings.model_validate(values["data_ingestion"]),
+        )
+
+    @property
+    def digest(self) -> str:
+        """64 hex digits."""
+        return digest(self.as_dict())
+
+    def shard_sizes(self) -> list[int]:
+        """Games of each shard; the last takes the rest."""
+        full, rest = divmod(self.games, self.selfplay.games_per_shard)
+        return [self.selfplay.games_per_shard] * full + ([rest] if rest else [])

@@ -1,0 +1,114 @@
+"""Opening runs: from which network, against which champion, with which shards."""
+
+from __future__ import annotations
+
+import structlog
+
+from ringrift.configs import Config
+from ringrift.pipeline.context import Context
+from ringrift.pipeline.plan import RunPlan
+from ringrift.store import games, models, runs, stages
+from ringrift.store.ids import digest
+from ringrift.store.ids import run_id as derive_run_id
+from ringrift.store.ledger import Tx
+from ringrift.store.models import ModelRow
+from ringrift.store.runs import RunRow
+from ringrift.store.stages import NewStage
+
+log = structlog.get_logger(__name__)
+
+#: Stages with one row for the whole run, made when it is opened.
+WHOLE_RUN = ("sync", "export", "train", "evaluate_plan", "promote")
+
+
+def open_or_resume(ctx: Context, config: Config, games_wanted: int | None = None) -> RunRow:
+    """The open run of a config, as it was planned; else a new one by the settings of now.
+
+    Two callers at once get the same run: the ledger holds one open run per config.
+    """
+    with ctx.ledger.read() as tx:
+        found = runs.open_runs(tx, str(config))
+    if found:
+        return found[0]
+    plan = RunPlan.of(ctx.settings, config, games_wanted)
+    start = ensure_start_model(ctx, config, plan)
+    with ctx.ledger.write(ctx.fence) as tx:
+        return _open(tx, config, plan, start, ctx.settings.cluster.max_attempts)
+
+
+def _open(tx: Tx, config: Config, plan: RunPlan, start: ModelRow, max_attempts: int) -> RunRow:
+    last = runs.last_run(tx, str(config))
+    iteration = 1 if last is None else last.iteration + 1
+    champion = models.champion(tx, str(config))
+    identity = derive_run_id(str(config), iteration, start.sha256, champion, plan.digest)
+    run = runs.insert_run(
+        tx,
+        config=str(config),
+        iteration=iteration,
+        seed=seed_of(identity),
+        start_model=start.sha256,
+        champion=champion,
+        plan=plan.as_dict(),
+        plan_digest=plan.digest,
+    )
+    if run is None:  # another caller opened one since we looked
+        return runs.open_runs(tx, str(config))[0]
+    shards = games.plan_shards(
+        tx,
+        run_id=run.id,
+        config=run.config,
+        model=run.start_model,
+        seed=run.seed,
+        sizes=plan.shard_sizes(),
+    )
+    rows = [NewStage("selfplay", shard.id, number=shard.number) for shard in shards]
+    rows += [NewStage(stage) for stage in WHOLE_RUN]
+    stages.add_stages(tx, run.id, rows, max_attempts)
+    log.info(
+        "run opened",
+        run=run.id[:12],
+        config=run.config,
+        iteration=run.iteration,
+        games=plan.games,
+        shards=len(shards),
+        start_model=run.start_model[:12],
+    )
+    return run
+
+
+def seed_of(identity: str) -> int:
+    """A seed below 2^60 (it fits a signed column and a double's neighbours) from a derived id."""
+    return int(identity[:15], 16)
+
+
+def ensure_start_model(ctx: Context, config: Config, plan: RunPlan) -> ModelRow:
+    """The newest accepted network of a config; its untrained one is made where there is none.
+
+    The untrained weights follow from config, sizes and a fixed seed alone, so that a second maker
+    makes the same file.
+    """
+    with ctx.ledger.read() as tx:
+        found = models.newest_accepted(tx, str(config))
+    if found is not None:
+        return found
+    made = ctx.services.init_model(config, plan, ctx.home / "models")
+    blob = ctx.blobs.adopt(made, "models")
+    with ctx.ledger.write(ctx.fence) as tx:
+        models.register_model(
+            tx,
+            sha256=blob.sha256,
+            config=str(config),
+            kind=models.INITIAL,
+            path=ctx.blobs.relative(blob.path),
+            size=blob.bytes,
+            accepted=True,
+        )
+        start = models.newest_accepted(tx, str(config))
+    if start is None:
+        raise RuntimeError(f"the initial model of {config} was registered and is not there")
+    return start
+
+
+def initial_seed(config: Config, plan: RunPlan) -> int:
+    """Seed of the untrained weights: of config and sizes, not of the run."""
+    return int(digest([str(config), plan.network.model_dump(mode="json")])[:8], 16)
