@@ -50,6 +50,15 @@ class Replay:
         return outcome(self.final)
 
 
+class UnreadableMove(BadInput):
+    """A text that is no move, or none that its position could hold."""
+
+    def __init__(self, record: GameRecord, before: NDArray[np.int32], reason: str) -> None:
+        super().__init__(f"game {record.id[:12]}, move {len(before) + 1}: {reason}")
+        #: Codes of the moves before it.
+        self.before = before
+
+
 def start_state(record: GameRecord) -> States:
     """State [1, F, N] that the record starts from."""
     options = GameOptions(**dict(record.options))
@@ -78,19 +87,15 @@ def replay_record(record: GameRecord) -> Replay:
             if word in _NEEDS_STATE and done < i:
                 replay(current, 0, t, codes[done:i], states[done:i])
                 done = i
-            code = _read(record, current, b, i)
+            try:
+                code = read_move(current, 0, b, text)
+            except BadInput as error:
+                raise UnreadableMove(record, codes[:i], str(error)) from None
             if word in _CACHED:
                 known[text] = code
         codes[i] = code
     replay(current, 0, t, codes[done:], states[done:])
     return Replay(codes, states, current[0])
-
-
-def _read(record: GameRecord, current: States, b: Board, i: int) -> int:
-    try:
-        return read_move(current, 0, b, record.moves[i])
-    except BadInput as error:
-        raise BadInput(f"game {record.id[:12]}, move {i + 1}: {error}") from None
 
 
 @cache
@@ -101,12 +106,20 @@ def _texts(_board: Board) -> dict[str, int]:
 
 def check_legal(record: GameRecord) -> None:
     """Play a record against the complete legal lists and compare its end; BadInput at a difference."""
-    played = replay_record(record)
+    unreadable: UnreadableMove | None = None
+    try:
+        played = replay_record(record)
+        codes = played.codes
+    except UnreadableMove as error:
+        # An illegal move before it may be the reason: that one is to be named.
+        unreadable, codes = error, error.before
     state = start_state(record)
-    wrong = first_illegal(state, 0, tables(record.config.board), played.codes)
+    wrong = first_illegal(state, 0, tables(record.config.board), codes)
     if wrong >= 0:
         move = record.moves[wrong]
         raise BadInput(f"game {record.id[:12]}, move {wrong + 1}: {move!r} is not legal")
+    if unreadable is not None:
+        raise unreadable
     check_end(record, played)
 
 
