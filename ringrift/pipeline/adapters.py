@@ -1,0 +1,220 @@
+"""The real services, bound to the pipeline's signatures: each a few lines over its package."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ringrift.configs import Config
+from ringrift.errors import Interrupted
+from ringrift.pipeline.plan import RunPlan
+from ringrift.pipeline.services import (
+    BadShard,
+    CheckedGame,
+    DatasetFile,
+    ExportWork,
+    Progress,
+    ShardFile,
+    ShardWork,
+    TrainedModel,
+    TrainWork,
+)
+
+#: Agents of the latest match of each thread: its next chunk needs the same ones.
+_agents = threading.local()
+
+
+def init_model(config: Config, plan: RunPlan, folder: Path) -> Path:
+    """Write the untrained network of a config; the same file on every machine."""
+    from ringrift.nets.checkpoint import init_model as make
+    from ringrift.nets.checkpoint import save_model
+    from ringrift.nets.network import Arch
+    from ringrift.pipeline.runs import initial_seed
+
+    seed = initial_seed(config, plan)
+    net = make(config, Arch(channels=plan.network.channels, blocks=plan.network.blocks), seed)
+    path, _ = save_model(net, folder, {"kind": "initial", "seed": seed})
+    return path
+
+
+def check_shard(path: Path, home: Path, config: Config, sample: int) -> Sequence[CheckedGame]:
+    """Read, judge and replay a shard; BadShard when it was moved away."""
+    from ringrift.data.sync import Quarantined, sync_shard
+    from ringrift.store.blobs import BlobStore
+
+    if not path.is_file():
+        raise BadShard(f"{path}: the file is gone", path, path)
+    found = sync_shard(path, BlobStore(home), config, sample)
+    if isinstance(found, Quarantined):
+        raise BadShard(found.reason, found.path, found.moved_to)
+    return [
+        CheckedGame(
+            id=game.id,
+            number=game.number,
+            seed=game.seed,
+            winner=game.winner,
+            victory=game.victory,
+            plies=game.plies,
+            turns=game.turns,
+            positions=game.positions,
+        )
+        for game in found.games
+    ]
+
+
+def export(work: ExportWork, folder: Path, progress: Progress) -> DatasetFile:
+    """Write the dataset of the replay window."""
+    from ringrift.data.export import export_dataset
+    from ringrift.data.window import WindowRule, newest
+
+    rules = work.plan.training
+    rule = WindowRule(rules.window_rows, rules.window_exponent, rules.window_growth)
+    chosen = newest(work.shards, rule)
+
+    def told(games: int) -> None:
+        progress(games=games, shards=len(chosen))
+
+    made = export_dataset(chosen, work.config, folder, rules.heldout_fraction, work.seed, told)
+    return DatasetFile(made.path, made.sha256, made.rows, made.games, made.heldout_rows, chosen)
+
+
+def play_blocks(
+    spec: Mapping[str, Any],
+    first_block: int,
+    blocks: int,
+    model_path: Callable[[str], Path],
+    progress: Progress,
+) -> Sequence[Mapping[str, Any]]:
+    """Play a piece of a match."""
+    from ringrift.evaluation.match import make_agents, play_block_range
+    from ringrift.evaluation.spec import MatchSpec
+
+    match = MatchSpec.from_dict(spec)
+    latest, agents = getattr(_agents, "latest", (None, None))
+    if latest != (match.a, match.b, match.config) or agents is None:
+        _agents.latest = (None, None)  # the old ones may go before the new ones come
+        agents = make_agents(match, model_path)
+        _agents.latest = ((match.a, match.b, match.config), agents)
+    started = time.monotonic()
+
+    def told(games: int, wins: float) -> None:
+        seconds = time.monotonic() - started
+        progress(games=games, of=blocks * match.block_size, wins=wins, seconds=seconds)
+
+    played = play_block_range(match, agents, first_block, blocks, told)
+    return [game.as_dict() for game in played]
+
+
+def play_shard(work: ShardWork, model: Path, folder: Path, progress: Progress) -> ShardFile:
+    """Play a shard with the network in `model`."""
+    from ringrift.selfplay.pool import SelfplayParameters
+    from ringrift.selfplay.shard import ShardProgress, ShardSpec, produce_shard
+
+    rules, search = work.plan.selfplay, work.plan.search
+    spec = ShardSpec(
+        run_id=work.run_id,
+        config=work.config,
+        model_sha256=work.model,
+        seed=work.seed,
+        index=work.number,
+        games=work.games,
+        search=SelfplayParameters(
+            simulations=rules.simulations,
+            fast_simulations=rules.fast_simulations,
+            full_search_fraction=rules.full_search_fraction,
+            max_considered=search.max_considered,
+            c_visit=search.c_visit,
+            c_scale=search.c_scale,
+            temperature=rules.temperature,
+            temperature_final=rules.temperature_final,
+            temperature_decisions=rules.temperature_decisions,
+            slots=min(rules.slots, work.games),
+        ),
+    )
+
+    def told(at: ShardProgress) -> None:
+        progress(
+            games=at.games,
+            of=at.games_total,
+            positions=at.positions,
+            plies=at.plies,
+            seconds=at.seconds,
+            evaluations=at.evaluations,
+        )
+
+    made = produce_shard(spec, model, folder, told)
+    return ShardFile(
+        made.path,
+        made.sha256,
+        made.games,
+        made.positions,
+        made.plies,
+        made.seconds,
+        made.victories,
+    )
+
+
+def train(work: TrainWork, progress: Progress, threads: int = 1) -> TrainedModel:
+    """Train on a dataset, in this process, on so many compute threads.
+
+    When `progress` raises, the training ends between two steps with its state written, and what it
+    raised is raised here.
+    """
+    from ringrift.training.spec import TrainSpec
+    from ringrift.training.trainer import TrainProgress
+    from ringrift.training.trainer import train as run
+
+    rules = work.plan.training
+    spec = TrainSpec(
+        config=str(work.config),
+        seed=work.seed,
+        batch_size=rules.batch_size,
+        sample_reuse=rules.sample_reuse,
+        learning_rate=rules.learning_rate,
+        warmup_fraction=rules.warmup_fraction,
+        weight_decay=rules.weight_decay,
+        gradient_clip=rules.gradient_clip,
+        ema_decay=rules.ema_decay,
+        value_weight=rules.value_weight,
+        territory_weight=rules.territory_weight,
+        threads=threads,
+        checkpoint_seconds=rules.checkpoint_seconds,
+    )
+    raised: list[BaseException] = []
+
+    def told(at: TrainProgress) -> None:
+        try:
+            progress(
+                step=at.step,
+                of=at.steps,
+                loss=at.losses["total"],
+                losses=at.losses,
+                samples_per_second=at.samples_per_second,
+                eta=at.eta_seconds,
+            )
+        except BaseException as error:  # noqa: BLE001 - raised again below, after the state is kept
+            raised.append(error)
+
+    work.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        made = run(spec, work.dataset, work.start, work.folder, told, stopped=lambda: bool(raised))
+    except Interrupted:
+        if raised:
+            raise raised[0] from None
+        raise
+    return TrainedModel(
+        made.path,
+        made.sha256,
+        {
+            "steps": made.steps,
+            "samples": made.samples,
+            "loss_before": made.loss_before,
+            "loss_after": made.loss_after,
+            "heldout_before": made.heldout_before,
+            "heldout_after": made.heldout_after,
+            "seconds": made.seconds,
+        },
+    )

@@ -1,0 +1,70 @@
+"""The pipeline in this process: no broker, no workers, the same stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ringrift.errors import BadInput, NotReached
+from ringrift.pipeline.context import Context
+from ringrift.pipeline.dispatcher import Issue, registered
+from ringrift.pipeline.event_router import relay, wire_pipeline_events
+from ringrift.pipeline.orchestrator import Close, advance
+from ringrift.pipeline.stages import FAILED, StageOutcome, run_stage
+from ringrift.store import runs, stages
+from ringrift.store.runs import RunRow
+
+
+@dataclass(slots=True)
+class InProcess:
+    """A dispatcher that does the work at once.
+
+    A failure of input or surroundings (a full disk, a broken model) is raised: there is somebody
+    at the console who can cure it, and trying again by itself would only hide it.
+    """
+
+    ctx: Context
+    #: What came of each unit, for whoever looks.
+    outcomes: list[StageOutcome] = field(default_factory=list)
+
+    def dispatch(self, issue: Issue) -> None:
+        """Work each unit off, one after the other."""
+        for unit in issue.units:
+            outcome = run_stage(self.ctx, issue.run_id, issue.stage, unit)
+            self.outcomes.append(outcome)
+            if outcome.state == FAILED and outcome.bad_input and not self._mends(issue):
+                raise BadInput(f"{issue.stage}: {outcome.error}")
+
+    def _mends(self, issue: Issue) -> bool:
+        """A bad shard is played again by itself: an earlier stage was reopened."""
+        with self.ctx.ledger.read() as tx:
+            rows = stages.stages_of(tx, issue.run_id)
+        earlier = stages.ORDER[: stages.ORDER.index(issue.stage)]
+        return any(r.stage in earlier and r.state not in stages.SETTLED for r in rows)
+
+
+def work_off(ctx: Context, run_id: str) -> RunRow:
+    """Bring an open run to its end in this process; the closed run.
+
+    Interrupted (from `ctx.stop`) leaves it open, to be resumed.
+    """
+    dispatcher = InProcess(ctx)
+    with registered(dispatcher):
+        router = wire_pipeline_events(auto_trigger=False)
+        while True:
+            commands = advance(ctx.ledger, run_id, dispatcher, fence=ctx.fence, reissue_seconds=0.0)
+            relay(ctx.ledger, router)
+            with ctx.ledger.read() as tx:
+                run = runs.get_run(tx, run_id)
+                rows = stages.stages_of(tx, run_id)
+            if run.state == runs.CLOSED:
+                return run
+            if not commands or isinstance(commands[0], Close):
+                raise NotReached(
+                    f"run {run_id[:12]} of {run.config} is at work elsewhere: " + elsewhere(rows)
+                )
+
+
+def elsewhere(rows: list[stages.StageRow]) -> str:
+    """Who holds the units that this process cannot have now."""
+    held = [r for r in rows if r.state == stages.RUNNING]
+    return ", ".join(f"{r.stage} {r.unit[:8]} by {r.owner}" for r in held) or "nothing to do"

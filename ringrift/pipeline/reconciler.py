@@ -1,0 +1,41 @@
+"""What makes no progress is issued again: messages get lost, workers die, brokers forget."""
+
+from __future__ import annotations
+
+import structlog
+
+from ringrift.errors import RingRiftError
+from ringrift.pipeline.context import Context
+from ringrift.pipeline.dispatcher import Dispatcher
+from ringrift.pipeline.orchestrator import REISSUE_SECONDS, Command, advance
+from ringrift.store import runs
+from ringrift.store.ledger import StaleFence
+
+log = structlog.get_logger(__name__)
+
+
+def reconcile(
+    ctx: Context, dispatcher: Dispatcher, reissue_seconds: float = REISSUE_SECONDS
+) -> list[Command]:
+    """Bring every open run forward; the commands that were carried out.
+
+    A run whose work cannot be handed over now (the broker is away) is said and left for the next
+    time, and does not keep the others. StaleFence is raised: another one reconciles.
+    """
+    with ctx.ledger.read() as tx:
+        waiting = runs.open_runs(tx)
+    done: list[Command] = []
+    for run in waiting:
+        try:
+            done += advance(
+                ctx.ledger,
+                run.id,
+                dispatcher,
+                fence=ctx.fence,
+                reissue_seconds=reissue_seconds,
+            )
+        except StaleFence:
+            raise
+        except (RingRiftError, OSError) as error:
+            log.warning("run not brought forward", run=run.id[:12], error=str(error))
+    return done
