@@ -1,0 +1,1 @@
+"""The compiled inner loop of selfplay."""

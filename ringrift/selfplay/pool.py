@@ -1,0 +1,176 @@
+"""A pool of selfplay games: slots that play on in lock-step and are refilled as soon as a game ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ringrift.configs import Config
+from ringrift.rules.boards import Board, board, tables
+from ringrift.rules.kernels.constants import F_SCALAR, NUM_FIELDS, S_RINGS
+from ringrift.search.evaluator import Evaluator
+from ringrift.search.gumbel import SearchPool
+from ringrift.selfplay.kernels import games as kernels
+
+
+@dataclass(frozen=True, slots=True)
+class SelfplayParameters:
+    """How selfplay searches and chooses.
+
+    ======================= ================================================= ======= ==================
+    field                   meaning                                           default published
+    ======================= ================================================= ======= ==================
+    simulations             full search: these decisions are policy targets   64      16-200 (Gumbel)
+    fast_simulations        all other decisions                               16      100 (KataGo)
+    full_search_fraction    part of the decisions with the full budget        0.25    0.25 (KataGo)
+    max_considered          root actions in sequential halving                16      16 (Gumbel)
+    c_visit, c_scale        σ(q) = (c_visit + max N) · c_scale · q            50, 1   50, 1 (Gumbel)
+    temperature             scale of the root's Gumbel noise at the start     1       1 (Gumbel)
+    temperature_final       the same after `temperature_decisions`            0.2     1 (Gumbel)
+    temperature_decisions   decisions of a game played at `temperature`       30      30 moves (AlphaZero)
+    slots                   games side by side; the width of a batch          64      --
+    ======================= ================================================= ======= ==================
+    """
+
+    simulations: int = 64
+    fast_simulations: int = 16
+    full_search_fraction: float = 0.25
+    max_considered: int = 16
+    c_visit: float = 50.0
+    c_scale: float = 1.0
+    temperature: float = 1.0
+    temperature_final: float = 0.2
+    temperature_decisions: int = 30
+    slots: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedGame:
+    """What a slot holds when its game is over; arrays are copies."""
+
+    #: Number of the game in its shard.
+    index: int
+    seed: int
+    #: uint16[6, N], the final state.
+    final: NDArray[np.uint16]
+    #: int32[plies] move codes, bookkeeping included.
+    codes: NDArray[np.int32]
+    #: int32[D] moves before each decision; the second of two equal ones is the choice of a slide's stack.
+    move_index: NDArray[np.int32]
+    #: float32[D, P] root values per absolute seat.
+    values: NDArray[np.float32]
+    #: int32[D] simulations.
+    visits: NDArray[np.int32]
+    #: bool[D] whether a policy target was kept.
+    full: NDArray[np.bool_]
+    #: int32[D + 1] offsets into the two arrays below.
+    target_start: NDArray[np.int32]
+    #: int32[W] actions and float32[W] shares of the targets.
+    target_action: NDArray[np.int32]
+    target_share: NDArray[np.float32]
+
+
+class SelfplayPool:
+    """Plays games to their end, all of them: never only "the first N to finish", which would favour short ones."""
+
+    def __init__(
+        self, evaluator: Evaluator, opening: NDArray[np.uint16], parameters: SelfplayParameters
+    ) -> None:
+        """Prepare ``evaluator.batch_size`` slots; opening: uint16[1, 6, N], where every game begins."""
+        self.config: Config = evaluator.config
+        self.evaluator = evaluator
+        self.opening = opening
+        p = parameters
+        self.search = SearchPool(
+            evaluator,
+            [p.simulations, p.fast_simulations],
+            p.max_considered,
+            p.c_visit,
+            p.c_scale,
+        )
+        geometry: Board = board(self.config.board)
+        rings = int(opening[0, F_SCALAR, S_RINGS])
+        # rules §17 bounds moves and segments; bookkeeping and eliminations stay within 20 and 4 times that
+        bound = geometry.n + self.config.players * rings
+        self.games = kernels.make_games(
+            evaluator.batch_size, 20 * bound, 4 * bound, 80 * bound, (NUM_FIELDS, geometry.n)
+        )
+        self.play = kernels.Play(
+            p.full_search_fraction, p.temperature, p.temperature_final, p.temperature_decisions
+        )
+        self.tables = tables(self.config.board)
+        self._finished = np.zeros(evaluator.batch_size, np.int32)
+        self._index = np.full(evaluator.batch_size, -1, np.int64)
+        #: Leaves evaluated so far, and slots in the batches that carried them.
+        self.evaluations = 0
+        self.batches = 0
+
+    def run(self, seeds: NDArray[np.uint64]) -> Iterator[FinishedGame | None]:
+        """Play one game per seed; yields each game when it ends, and None after every batch.
+
+        Games end in any order, but in the same order every time: all that happens is decided by the seeds, the
+        network and the batch width.
+        """
+        waiting = iter(enumerate(seeds))
+        width = self.evaluator.batch_size
+        s = self.search
+        for g in range(width):
+            self._fill(g, waiting)
+        while True:
+            leaves, finished = kernels.step(
+                self.games,
+                self.play,
+                s.trees,
+                s.slots,
+                s.scratch,
+                self.tables,
+                s.batch_states,
+                s.batch_slots,
+                self._finished,
+            )
+            for g in self._finished[:finished].tolist():
+                yield self._take(g)
+                self._fill(g, waiting)
+            if leaves:
+                s.evaluate_batch(leaves)
+                self.evaluations += leaves
+                self.batches += 1
+                yield None
+            elif not finished:
+                return
+
+    def _fill(self, g: int, waiting: Iterator[tuple[int, np.uint64]]) -> None:
+        """Begin the next game in slot ``g``, or leave it empty."""
+        s = self.search
+        following = next(waiting, None)
+        if following is None:
+            kernels.stop_slot(s.slots, g)
+            return
+        self._index[g], seed = following
+        kernels.start_game(
+            self.games, self.play, s.trees, s.slots, s.scratch, g, self.tables, self.opening, seed
+        )
+
+    def _take(self, g: int) -> FinishedGame:
+        """Copy the game out of its slot."""
+        games = self.games
+        n = int(games.num_decisions[g])
+        length = int(games.lengths[g])
+        assert length >= 0, "a game outgrew its log: the bound of rules §17 does not hold"
+        entries = int(games.target_start[g, n])
+        return FinishedGame(
+            index=int(self._index[g]),
+            seed=int(games.seeds[g]),
+            final=games.states[g].copy(),
+            codes=games.logs[g, :length].copy(),
+            move_index=games.move_index[g, :n].copy(),
+            values=games.value[g, :n, : self.config.players].copy(),
+            visits=games.visits[g, :n].copy(),
+            full=games.full[g, :n].copy(),
+            target_start=games.target_start[g, : n + 1].copy(),
+            target_action=games.target_action[g, :entries].copy(),
+            target_share=games.target_share[g, :entries].copy(),
+        )
