@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from celery.utils.log import get_task_logger
 
 from ringrift.celery import app
-from ringrift.pipeline import event_router, master, reconciler
+from ringrift.pipeline import event_router, reconciler
+from ringrift.pipeline import master as master_loop
+from ringrift.pipeline.context import Context
 from ringrift.pipeline.dispatcher import current_dispatcher
 from ringrift.pipeline.orchestrator import advance
 from ringrift.store.ledger import StaleFence
@@ -17,28 +21,35 @@ from workers.stage import work
 log = get_task_logger(__name__)
 
 
+@contextmanager
+def master(fence: int) -> Iterator[Context]:
+    """Work for the master that sent the message; drop it if that was replaced since."""
+    try:
+        yield mastered(fence)
+    except StaleFence as outdated:
+        log.info("dropped: %s", outdated)
+
+
 @app.task(name="control.tick", ignore_result=True)
 def tick(fence: int) -> None:
     """Look at every config, decide, open runs."""
-    try:
-        master.tick(mastered(fence), current_dispatcher())
-    except StaleFence as outdated:  # a message of a master that was replaced since
-        log.info("tick dropped: %s", outdated)
+    with master(fence) as ctx:
+        master_loop.tick(ctx, current_dispatcher())
 
 
 @app.task(name="control.reconcile", ignore_result=True)
 def reconcile(fence: int) -> None:
     """Issue again what makes no progress."""
-    try:
-        reconciler.reconcile(mastered(fence), current_dispatcher())
-    except StaleFence as outdated:
-        log.info("reconciliation dropped: %s", outdated)
+    with master(fence) as ctx:
+        reconciler.reconcile(ctx, current_dispatcher())
 
 
 @app.task(name="control.relay", ignore_result=True)
-def relay(**_fence: int) -> None:
-    """Publish committed events; whoever publishes one, it is published once."""
-    event_router.relay(context().ledger, event_router.wire_pipeline_events(auto_trigger=True))
+def relay(fence: int) -> None:
+    """Publish committed events."""
+    with master(fence) as ctx:
+        router = event_router.wire_pipeline_events(auto_trigger=True)
+        event_router.relay(ctx.ledger, router, fence=ctx.fence)
 
 
 @app.task(name="control.evaluate")

@@ -15,8 +15,11 @@ from typing import Any
 
 from celery import chain, chord
 from celery.canvas import Signature
+from kombu.exceptions import OperationalError
+from redis import RedisError
 
 from ringrift.celery import app
+from ringrift.errors import RingRiftError
 from ringrift.pipeline.dispatcher import Issue, register_dispatcher
 from ringrift.store.ids import task_id
 from workers import control, cpu, gpu
@@ -47,16 +50,23 @@ FOLLOWING = {
 }
 
 
+class BrokerAway(RingRiftError):
+    """The broker takes nothing now; what was to be sent is issued again later."""
+
+
 class CeleryDispatcher:
     """Sends what the orchestrator issues."""
 
     def dispatch(self, issue: Issue) -> None:
-        """Send the units and the stages that follow. Raises when the broker takes nothing.
+        """Send the units and the stages that follow. Raises BrokerAway.
 
         With the broker down this takes about 20 s: Celery's own tries.
         """
-        for flow in flows(issue):
-            flow.apply_async()
+        try:
+            for flow in flows(issue):
+                flow.apply_async()
+        except (OperationalError, RedisError) as error:
+            raise BrokerAway(f"{issue.stage} could not be sent: {error}") from error
 
 
 def flows(issue: Issue) -> list[Signature]:

@@ -21,14 +21,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from ringrift.broker.guard import guarded
 from ringrift.errors import Interrupted, RingRiftError
 from ringrift.pipeline.services import Progress, TrainedModel, TrainWork
-from ringrift.settings.settings import Settings
 
 #: Seconds between two looks at whether the training must stop.
 LOOK_SECONDS = 0.5
@@ -37,15 +36,21 @@ LOOK_SECONDS = 0.5
 STOP_SECONDS = 15.0
 
 
+#: What the child runs; the descriptor of the pipe follows.
+PROGRAM = (sys.executable, "-m", "workers.trainer")
+
+
 class TrainerFailed(RingRiftError):
     """The training child failed; what it said is in the message."""
 
 
-def train_in_child(work: TrainWork, progress: Progress) -> TrainedModel:
+def train_in_child(
+    work: TrainWork, progress: Progress, program: Sequence[str] = PROGRAM
+) -> TrainedModel:
     """Train and report; what ``progress`` raises stops the child. Raises TrainerFailed."""
-    deadline = time.monotonic() + Settings.load().training.deadline_seconds
+    deadline = time.monotonic() + work.plan.training.deadline_seconds
     readable, writable = os.pipe()
-    command = [sys.executable, "-m", "workers.trainer", str(writable)]
+    command = [*program, str(writable)]
     child = subprocess.Popen(guarded(command), stdin=subprocess.PIPE, pass_fds=[writable])
     os.close(writable)
     try:
@@ -54,7 +59,9 @@ def train_in_child(work: TrainWork, progress: Progress) -> TrainedModel:
             for report in _reports(reports, deadline):
                 if "result" in report:
                     child.wait()
-                    return TrainedModel(**{**report["result"], "path": Path(report["result"]["path"])})
+                    return TrainedModel(
+                        **{**report["result"], "path": Path(report["result"]["path"])}
+                    )
                 if "error" in report:
                     raise TrainerFailed(report["error"])
                 progress(**report)
@@ -120,7 +127,7 @@ def main(descriptor: int) -> None:
     with os.fdopen(descriptor, "w", encoding="utf-8", buffering=1) as reports:
 
         def tell(**figures: Any) -> None:
-            print(json.dumps(figures), file=reports)  # noqa: T201 - a pipe
+            print(json.dumps(figures, default=float), file=reports)
             if stopping:
                 raise Interrupted("the trainer was asked to stop")
 
@@ -128,13 +135,13 @@ def main(descriptor: int) -> None:
             with _locked(work.folder):
                 trained = real_services().train(work, tell)
         except RingRiftError as error:
-            print(json.dumps({"error": str(error)}), file=reports)  # noqa: T201
+            print(json.dumps({"error": str(error)}), file=reports)
             sys.exit(error.exit_code)
         except Exception as error:
-            print(json.dumps({"error": f"{type(error).__name__}: {error}"}), file=reports)  # noqa: T201
+            print(json.dumps({"error": f"{type(error).__name__}: {error}"}), file=reports)
             raise
         result = {**dataclasses.asdict(trained), "path": str(trained.path)}
-        print(json.dumps({"result": result}), file=reports)  # noqa: T201
+        print(json.dumps({"result": result}, default=float), file=reports)
 
 
 @contextlib.contextmanager

@@ -56,6 +56,7 @@ COMMANDS: Final = (
     Command("status", "what each config has reached, and what it waits for"),
     Command("up", "start the whole cluster on this machine"),
     Command("down", "stop it"),
+    Command("broker", "the embedded broker: broker url, broker status", group=True),
     Command("selfplay", "make games of one model, as shards"),
     Command("eval", "matches between agents: eval match", group=True),
     Command("game", "play, draw and show single games: game draw, game show", group=True),

@@ -35,6 +35,9 @@ from ringrift.pipeline.queues import CONTROL, CPU, GPU
 from ringrift.settings.home import prepare_home
 from ringrift.settings.settings import Settings
 
+#: Locked by the process that runs a stack, in its state directory.
+LOCK = "up.lock"
+
 #: Seconds a worker has to put its work back before it is killed; nothing is lost then either.
 STOP_SECONDS = 20.0
 
@@ -77,6 +80,9 @@ class Child:
 class Stack:
     """Broker, workers, beat and Flower of one state directory."""
 
+    #: Celery's command line; its arguments follow.
+    program: tuple[str, ...] = (sys.executable, "-m", "celery")
+
     def __init__(
         self,
         home: Path,
@@ -107,7 +113,7 @@ class Stack:
         """Start everything; what cannot work is refused here, in one line. Then call ``check``."""
         prepare_home(self.settings.storage.min_free_mib, self.home)
         self._lock = take_lock(
-            self.home / "up.lock", f"{self.home} is in use: process {{}} runs `ringrift up`"
+            self.home / LOCK, f"{self.home} is in use: process {{}} runs `ringrift up`"
         )
         try:
             if not self._environ.get("CELERY_BROKER_URL", "").strip():
@@ -233,7 +239,7 @@ class Stack:
             path.replace(path.with_suffix(".log.1"))
         with path.open("ab") as log:
             return subprocess.Popen(
-                guarded([sys.executable, "-m", "celery", "-A", "ringrift", *role.arguments]),
+                guarded([*self.program, "-A", "ringrift", *role.arguments]),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

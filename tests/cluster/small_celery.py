@@ -1,0 +1,143 @@
+"""Celery's command line with small services: real workers, files and ledger, no search, no network.
+
+    python small_celery.py -A ringrift worker -Q gpu      as `celery -A ringrift worker -Q gpu`
+
+Games are made up from their seeds, a "network" is a few bytes, the candidate wins every game. With
+RINGRIFT_TEST_HOLD=train the training stops in its middle, writes the file ``held`` into the state
+directory and waits for the file ``go``: a test kills it there.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from ringrift.pipeline.services import (
+    CheckedGame,
+    DatasetFile,
+    Services,
+    ShardFile,
+    TrainedModel,
+)
+
+
+def write(folder, suffix, content):
+    """Write a file named by its content; return its path and sha256."""
+    data = json.dumps(content).encode()
+    sha256 = hashlib.sha256(data).hexdigest()
+    folder.mkdir(parents=True, exist_ok=True)
+    aside = folder / f".tmp-{os.getpid()}-{sha256[:8]}"
+    aside.write_bytes(data)
+    path = folder / f"{sha256}{suffix}"
+    aside.replace(path)
+    return path, sha256
+
+
+def hold(stage, progress):
+    """Wait in the middle of a stage, if the test asked for it."""
+    home = Path(os.environ["RINGRIFT_HOME"])
+    if os.environ.get("RINGRIFT_TEST_HOLD") != stage or (home / "go").exists():
+        progress(step=1)
+        return
+    (home / "held").write_text(str(os.getpid()))
+    while not (home / "go").exists():
+        progress(step=1)
+        time.sleep(0.02)
+
+
+def init_model(config, plan, folder):
+    """Return an untrained network."""
+    return write(folder, ".safetensors", {"config": str(config), "games": 0})[0]
+
+
+def play_shard(work, model, folder, progress):
+    """Make up the games of a shard."""
+    hold("selfplay", progress)
+    played = [
+        {"id": hashlib.sha256(f"{work.id}/{n}".encode()).hexdigest(), "number": n, "seed": n}
+        for n in range(work.games)
+    ]
+    path, sha256 = write(folder, ".jsonl.zst", {"shard": work.id, "games": played})
+    return ShardFile(path, sha256, work.games, 30 * work.games, 60 * work.games, 0.1, {"none": 1})
+
+
+def check_shard(path, home, config, sample):
+    """Read the games of a shard."""
+    return [
+        CheckedGame(winner=1, victory="lps_rounds", plies=60, turns=40, positions=30, **game)
+        for game in json.loads(path.read_text())["games"]
+    ]
+
+
+def export(work, folder, progress):
+    """Write a dataset that counts its games."""
+    files = [path for path, _ in work.shards]
+    count = sum(len(json.loads(path.read_text())["games"]) for path in files)
+    path, sha256 = write(folder, ".npz", {"games": count, "of": sorted(p.name for p in files)})
+    return DatasetFile(path, sha256, 30 * count, count, 30, files)
+
+
+def train(work, progress):
+    """Learn by counting."""
+    for step in range(5):
+        progress(step=step, loss=1.0 / (step + 1))
+    hold("train", progress)
+    learnt = json.loads(work.dataset.read_text())
+    path, sha256 = write(
+        work.folder, ".safetensors", {"learnt": learnt["games"], "run": work.run_id}
+    )
+    return TrainedModel(path, sha256, {"steps": 5, "loss_before": 1.0, "loss_after": 0.2})
+
+
+def play_blocks(spec, first, blocks, model_path, progress):
+    """Let agent a win both games of every block."""
+    hold("evaluate", progress)
+    return [
+        {
+            "id": hashlib.sha256(
+                f"{json.dumps(spec, sort_keys=True)}/{number}".encode()
+            ).hexdigest(),
+            "number": number,
+            "block": number // 2,
+            "seat": 1 + number % 2,
+            "seats": [1, 2],
+            "ranks": [1, 2],
+            "winner": 1 + number % 2,
+            "score": 1.0,
+            "victory": "lps_rounds",
+            "plies": 60,
+            "turns": 40,
+            "swapped": False,
+        }
+        for number in range(2 * first, 2 * (first + blocks))
+    ]
+
+
+SERVICES = Services(init_model, play_shard, check_shard, export, train, play_blocks)
+
+
+def main():
+    """Become Celery, or the trainer that one of its tasks starts."""
+    import ringrift.pipeline.services as services
+    import workers.context
+    import workers.trainer
+
+    if sys.argv[1] == "trainer":
+        services.real_services = lambda: SERVICES
+        workers.trainer.main(int(sys.argv[2]))
+        return
+    workers.context.train_in_child = functools.partial(
+        workers.trainer.train_in_child, program=(sys.executable, __file__, "trainer")
+    )
+    workers.context.real_services = lambda: dataclasses.replace(SERVICES)
+    from celery.__main__ import main as celery
+
+    celery()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""The whole loop through real brokers, workers and beat; small services, so that it is quick."""
+
+import os
+import signal
+
+import psutil
+import pytest
+from sqlalchemy import text
+
+from tests.cluster.conftest import SmallStack, family
+
+pytestmark = pytest.mark.processes
+
+#: The six events of a run that ends in a promotion, in their order.
+EVENTS = [
+    "SELFPLAY_COMPLETE",
+    "DATA_SYNC_COMPLETED",
+    "NPZ_EXPORT_COMPLETE",
+    "TRAINING_COMPLETED",
+    "EVALUATION_COMPLETED",
+    "MODEL_PROMOTED",
+]
+
+
+def check(stack):
+    """Every game is counted once, every event told once, everywhere."""
+    run = stack.finished()
+    assert (run.outcome, run.totals["games"], run.totals["shards"]) == ("promoted", 8, 4)
+    with stack.read() as tx:
+        told = tx.conn.execute(text("SELECT kind FROM events ORDER BY seq")).scalars().all()
+        games = tx.conn.execute(text("SELECT count(*), count(DISTINCT id) FROM games")).one()
+        shards = tx.conn.execute(text("SELECT sum(games) FROM shards")).scalar()
+        matches = tx.conn.execute(
+            text("SELECT count(*), count(DISTINCT match_id || '/' || number) FROM match_games")
+        ).one()
+    assert [kind for kind in told if kind in EVENTS] == EVENTS
+    assert tuple(games) == (8, 8)
+    assert shards == 8
+    assert matches[0] == matches[1] == run.totals["evaluation_games"]
+    assert not list(stack.home.glob("**/.tmp-*"))
+    return run
+
+
+def test_chords_and_chain_reach_a_promotion(home):
+    """Beat opens a run, the chords and the chain carry it to a promotion, nothing is left behind."""
+    with SmallStack(home) as stack:
+        run = check(stack)
+        with stack.read() as tx:
+            attempts = tx.conn.execute(text("SELECT max(attempt) FROM stages")).scalar()
+            (home / "go").touch()
+        assert attempts == 1
+        assert run.iteration == 1
+    assert not family(home)
+
+
+@pytest.mark.parametrize("stage", ["selfplay", "train", "evaluate"])
+def test_worker_killed_in_the_middle(home, stage):
+    """kill -9 of every gpu worker in the middle of a stage costs time, and not one game."""
+    with SmallStack(home, RINGRIFT_TEST_HOLD=stage) as stack:
+        holder = psutil.Process(stack.held())
+        for name in [c.role.name for c in stack.children if c.role.name.startswith("gpu")]:
+            stack.child(name).process.kill()
+        holder.wait(20)  # the trainer is a grandchild: it goes with its worker
+        stack.go()
+        check(stack)
+
+
+def test_everything_killed_and_started_again(home):
+    """kill -9 of every process, broker included, in the middle of selfplay: the next start goes on."""
+    stack = SmallStack(home, RINGRIFT_TEST_HOLD="selfplay")
+    stack.start()
+    stack.held()
+    for process in family(home):
+        process.kill()
+    stack.stop()
+    stack.go()
+    with SmallStack(home) as again:
+        check(again)
+
+
+def test_stopped_in_order_and_started_again(home):
+    """An orderly stop in the middle of a stage gives the work back: no failure, no half file."""
+    with SmallStack(home, RINGRIFT_TEST_HOLD="evaluate") as stack:
+        stack.held()
+    assert not family(home)
+    assert not list(home.glob("**/.tmp-*"))
+    with stack.read() as tx:
+        running = tx.conn.execute(
+            text("SELECT count(*) FROM stages WHERE state = 'running'")
+        ).scalar()
+        failures = tx.conn.execute(text("SELECT sum(failures) FROM stages")).scalar()
+    assert (running, failures) == (0, 0)
+    stack.go()
+    with SmallStack(home) as again:
+        check(again)
+
+
+def test_two_beats_have_one_master(home):
+    """A second beat stands by and sends nothing; it takes over when the first is killed."""
+    with SmallStack(home, RINGRIFT_TEST_HOLD="selfplay") as stack:
+        stack.held()
+        beat = stack.child("beat")
+        second = stack._launch(type(beat.role)("beat2", beat.role.arguments))
+        log = stack.log_of("beat2")
+        stack.until(lambda: "standing by" in log.read_text(), "the standby")
+        assert "Sending due task" not in log.read_text()
+        beat.process.send_signal(signal.SIGSTOP)  # asleep beyond its lease, not dead
+        stack.until(lambda: "master: fence 2" in log.read_text(), "the takeover")
+        beat.process.send_signal(signal.SIGCONT)
+        first = stack.log_of("beat")
+        stack.until(lambda: "standing by" in first.read_text(), "the sleeper's retreat")
+        stack.go()
+        check(stack)
+        os.kill(second.pid, signal.SIGTERM)
+        second.wait(20)
