@@ -61,7 +61,10 @@ def _open(tx: Tx, config: Config, plan: RunPlan, start: ModelRow, max_attempts: 
         seed=run.seed,
         sizes=plan.shard_sizes(),
     )
-    rows = [NewStage("selfplay", shard.id, number=shard.number) for shard in shards]
+    rows = [
+        NewStage("selfplay", shard.id, {"games": shard.planned_games}, shard.number)
+        for shard in shards
+    ]
     rows += [NewStage(stage) for stage in WHOLE_RUN]
     stages.add_stages(tx, run.id, rows, max_attempts)
     log.info(

@@ -149,13 +149,13 @@ class Services:
 
 def real_services() -> Services:
     """The services of RingRift."""
-    from ringrift.pipeline import adapters
-
-    return Services(
-        init_model=adapters.init_model,
-        play_shard=adapters.play_shard,
-        check_shard=adapters.check_shard,
-        export=adapters.export,
-        train=adapters.train,
-        play_blocks=adapters.play_blocks,
+    from ringrift.pipeline.adapters import (
+        check_shard,
+        export,
+        init_model,
+        play_blocks,
+        play_shard,
+        train,
     )
+
+    return Services(init_model, play_shard, check_shard, export, train, play_blocks)

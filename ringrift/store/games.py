@@ -180,9 +180,18 @@ def game_ids(tx: Tx, shard: str) -> list[str]:
     return list(tx.conn.scalars(query))
 
 
+def has_game(tx: Tx, game: str) -> bool:
+    """Whether a game is in the ledger."""
+    return tx.conn.scalar(sa.select(games.c.id).where(games.c.id == game)) is not None
+
+
 def count_games(tx: Tx, config: str | None = None, run_id: str | None = None) -> int:
-    """Games in the ledger."""
-    query = sa.select(sa.func.count()).select_from(games)
+    """Games in the ledger whose shard is not in quarantine."""
+    query = (
+        sa.select(sa.func.count())
+        .select_from(games.join(shards))
+        .where(shards.c.state != QUARANTINED)
+    )
     if config is not None:
         query = query.where(games.c.config == config)
     if run_id is not None:
