@@ -59,7 +59,7 @@ def check_game(config, seed, options=None):
     assert result.plies == moves
     assert 1 <= result.winner <= config.players
     assert result.ranks[result.winner - 1] == 1
-    assert sorted(result.ranks)[0] == 1
+    assert min(result.ranks) == 1
     assert len(result.ranks) == config.players
     assert max(result.ranks) <= config.players
 
