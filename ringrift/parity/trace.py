@@ -18,8 +18,9 @@ from typing import Any
 
 from ringrift.configs import BOARD_NAMES, Config
 from ringrift.errors import BadInput, nearest
+from ringrift.rules import canonical
 from ringrift.rules.boards import board, constants
-from ringrift.rules.game import GameOptions
+from ringrift.rules.game import GameOptions, opening
 
 VERSION = 1
 
@@ -127,6 +128,10 @@ def _check_move(path: Path, number: int, data: Mapping[str, Any]) -> None:
     for full, digest in (("legal", "lh"), ("st", "sh")):
         if full not in data and digest not in data:
             raise BadInput(f"{path}:{number}: the move line has neither {full!r} nor {digest!r}")
+    for key in ("legal", "rej"):
+        moves = data.get(key, [])
+        if not isinstance(moves, list) or not all(type(move) is str for move in moves):
+            raise BadInput(f"{path}:{number}: {key!r} must be a list of moves")
 
 
 def _game(
@@ -149,8 +154,13 @@ def _game(
     if players not in (2, 3, 4):
         raise BadInput(f"{path}:{number}: 'players' must be 2, 3 or 4, found {players!r}")
     config = Config(name, players)
-    _check(path, number, data["const"], _CONST_KEYS, set(), "'const'")
     const = data["const"]
+    if not isinstance(const, dict):
+        raise BadInput(f"{path}:{number}: 'const' must be an object")
+    _check(path, number, const, _CONST_KEYS, set(), "'const'")
+    for key, value in const.items():
+        if type(value) is not int:
+            raise BadInput(f"{path}:{number}: const {key!r} must be a whole number")
     try:
         options = GameOptions(
             pie=bool(data["pie"]),
@@ -159,6 +169,10 @@ def _game(
             rings=const["ringsPerPlayer"],
         )
         expected = const_of(config, options)
+        if data["crafted"]:
+            canonical.load(config, data["state"], options)
+        else:
+            opening(config, options)
     except BadInput as error:
         raise BadInput(f"{path}:{number}: {error}") from error
     for key, value in expected.items():
