@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ringrift.pipeline.owner import owner
 from ringrift.pipeline.services import Services, real_services
 from ringrift.settings import Settings, home, prepare_home
 from ringrift.store.blobs import BlobStore
@@ -63,7 +61,7 @@ class Context:
     @property
     def owner(self) -> str:
         """Who works: machine, process and thread."""
-        return f"{socket.gethostname()}:{os.getpid()}:{threading.get_native_id()}"
+        return owner()
 
     @property
     def lease_seconds(self) -> float:

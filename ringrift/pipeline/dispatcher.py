@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from ringrift.errors import BadInput
+from ringrift.errors import BadInput, RingRiftError
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,10 @@ class Dispatcher(Protocol):
         caller says so and the reconciler tries again.
         """
         ...
+
+
+class NotHandedOver(RingRiftError):
+    """The dispatcher could not hand work over (the broker is away); it is due again."""
 
 
 class NoDispatcher(BadInput):

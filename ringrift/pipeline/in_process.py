@@ -1,17 +1,24 @@
-"""The pipeline in this process: no broker, no workers, the same stages."""
+"""The pipeline in this process: no broker, no workers, the same stages.
+
+Helpers may work beside it (`pipeline.helpers`), and so may another console: units are claimed.
+"""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
-from ringrift.errors import BadInput, NotReached
+from ringrift.errors import BadInput, Interrupted
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.dispatcher import Issue, registered
 from ringrift.pipeline.event_router import relay, wire_pipeline_events
-from ringrift.pipeline.orchestrator import Close, advance
+from ringrift.pipeline.orchestrator import advance
 from ringrift.pipeline.stages import FAILED, StageOutcome, run_stage
 from ringrift.store import runs, stages
 from ringrift.store.runs import RunRow
+
+#: Between two looks at units that others hold.
+LOOK_SECONDS = 0.2
 
 
 @dataclass(slots=True)
@@ -55,16 +62,9 @@ def work_off(ctx: Context, run_id: str) -> RunRow:
             relay(ctx.ledger, router)
             with ctx.ledger.read() as tx:
                 run = runs.get_run(tx, run_id)
-                rows = stages.stages_of(tx, run_id)
             if run.state == runs.CLOSED:
                 return run
-            if not commands or isinstance(commands[0], Close):
-                raise NotReached(
-                    f"run {run_id[:12]} of {run.config} is at work elsewhere: " + elsewhere(rows)
-                )
-
-
-def elsewhere(rows: list[stages.StageRow]) -> str:
-    """Who holds the units that this process cannot have now."""
-    held = [r for r in rows if r.state == stages.RUNNING]
-    return ", ".join(f"{r.stage} {r.unit[:8]} by {r.owner}" for r in held) or "nothing to do"
+            if ctx.stop():
+                raise Interrupted(f"run {run_id[:12]} is kept, and goes on at the next start")
+            if not commands:  # others hold what is left, until they are done or their lease ends
+                time.sleep(LOOK_SECONDS)

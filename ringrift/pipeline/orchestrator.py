@@ -13,8 +13,10 @@ from dataclasses import dataclass
 
 import structlog
 
-from ringrift.pipeline.dispatcher import Dispatcher, Issue
+from ringrift.errors import RingRiftError
+from ringrift.pipeline.dispatcher import Dispatcher, Issue, NotHandedOver
 from ringrift.pipeline.events import Kind
+from ringrift.pipeline.owner import is_dead
 from ringrift.store import events, runs, stages
 from ringrift.store.ledger import Fence, Ledger, Tx
 from ringrift.store.stages import ABANDONED, ORDER, RUNNING, SETTLED, StageRow
@@ -106,7 +108,7 @@ def advance(
     fence: Fence | None = None,
     reissue_seconds: float = REISSUE_SECONDS,
 ) -> list[Command]:
-    """Decide and hand over; the commands that were carried out.
+    """Decide and hand over; the commands that were carried out. NotHandedOver if that failed.
 
     What is issued is marked in the transaction that decided it, and handed over after the commit:
     two callers at once issue a unit once, and a worker never meets a row that is not there yet. A
@@ -114,6 +116,8 @@ def advance(
     `reissue_seconds`, or at once if handing over raised.
     """
     with ledger.write(fence) as tx:
+        if ledger.local:
+            stages.expire_claims(tx, run_id, is_dead)
         stages.abandon_expired(tx, run_id)
         commands = decide(view_run(tx, run_id), reissue_seconds)
         for command in commands:
@@ -127,10 +131,12 @@ def advance(
             continue
         try:
             dispatcher.dispatch(command)
-        except BaseException:
+        except BaseException as error:
             with ledger.write(fence) as tx:
                 stages.mark_unissued(tx, run_id, command.stage, command.units)
-            raise
+            if isinstance(error, RingRiftError) or not isinstance(error, Exception):
+                raise
+            raise NotHandedOver(f"{command.stage} of run {run_id[:12]}: {error}") from error
     return commands
 
 

@@ -83,6 +83,11 @@ class Ledger:
         with _one_line(), self.engine.connect() as conn, conn.begin():
             yield Tx(conn, engines.now(conn))
 
+    @property
+    def local(self) -> bool:
+        """Whether all its users run on this machine."""
+        return self.engine.dialect.name == "sqlite"
+
     def close(self) -> None:
         """Close idle connections."""
         self.engine.dispose()

@@ -340,6 +340,20 @@ def _set_issued(
     )
 
 
+def expire_claims(tx: Tx, run_id: str, dead: Callable[[str], bool]) -> int:
+    """End the leases of owners that are known to be dead, so that nobody waits them out; how many."""
+    ended = 0
+    for row in stages_of(tx, run_id):
+        if row.state == RUNNING and (row.lease_until or 0.0) > tx.now and dead(row.owner or ""):
+            tx.conn.execute(
+                stages.update()
+                .where(stages.c.id == row.id, stages.c.attempt == row.attempt)
+                .values(lease_until=tx.now)
+            )
+            ended += 1
+    return ended
+
+
 def abandon_expired(tx: Tx, run_id: str) -> int:
     """Settle rows whose last allowed claim went silent; how many."""
     settled = 0

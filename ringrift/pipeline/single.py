@@ -1,0 +1,124 @@
+"""The single loop: iterations of some configs, in turn, in this process or through the queue."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from ringrift.configs import Config
+from ringrift.errors import Interrupted, NotReached, RingRiftError
+from ringrift.pipeline.context import Context
+from ringrift.pipeline.dispatcher import Dispatcher
+from ringrift.pipeline.event_router import relay, wire_pipeline_events
+from ringrift.pipeline.helpers import helping
+from ringrift.pipeline.in_process import work_off
+from ringrift.pipeline.orchestrator import advance
+from ringrift.pipeline.runs import open_or_resume
+from ringrift.store import runs
+from ringrift.store.ledger import StaleFence
+from ringrift.store.runs import RunRow
+
+log = structlog.get_logger(__name__)
+
+#: Between two looks at a run that workers carry.
+LOOK_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SingleLoop:
+    """What a call of the loop does. Ends at the first limit that is reached."""
+
+    configs: Sequence[Config]
+    #: Selfplay games of each new run; None takes the settings'.
+    games: int | None = None
+    #: Iterations of each config; 0 for no limit.
+    max_iterations: int = 0
+    #: Seconds; None for no limit.
+    seconds: float | None = None
+    #: End with the first promotion.
+    until_promotion: bool = False
+
+
+#: Brings one open run to its end.
+Drive = Callable[[Context, str], RunRow]
+
+
+def run_loop(
+    ctx: Context, loop: SingleLoop, drive: Drive, opened: Callable[[RunRow], None]
+) -> list[RunRow]:
+    """Run iterations until a limit is reached; the closed runs.
+
+    NotReached when the time ran out before a single run was closed, or before `max_iterations` of
+    them; Interrupted when `ctx.stop` said so. Either leaves the open run to be resumed.
+    """
+    deadline = None if loop.seconds is None else time.monotonic() + loop.seconds
+    asked = ctx.stop
+
+    def out_of_time() -> bool:
+        return deadline is not None and time.monotonic() >= deadline
+
+    ctx = ctx.with_(stop=lambda: asked() or out_of_time())
+    closed: list[RunRow] = []
+    iteration = 0
+    while not loop.max_iterations or iteration < loop.max_iterations:
+        iteration += 1
+        for config in loop.configs:
+            if closed and out_of_time() and not loop.max_iterations:
+                return closed
+            try:
+                run = open_or_resume(ctx, config, loop.games)
+                opened(run)
+                run = drive(ctx, run.id)
+            except Interrupted as error:
+                if asked() or not out_of_time():
+                    raise
+                if closed and not loop.max_iterations:
+                    return closed
+                raise NotReached(
+                    f"the time ran out in iteration {run.iteration} of {config}; "
+                    "the same command goes on from there"
+                ) from error
+            closed.append(run)
+            if loop.until_promotion and run.outcome == runs.PROMOTED:
+                return closed
+    return closed
+
+
+def in_this_process(helpers: int) -> Drive:
+    """Drive a run in this process, with so many helpers beside it."""
+
+    def drive(ctx: Context, run_id: str) -> RunRow:
+        with helping(ctx, run_id, helpers):
+            return work_off(ctx, run_id)
+
+    return drive
+
+
+def through(dispatcher: Dispatcher) -> Drive:
+    """Drive a run through workers: hand over what is due, and watch.
+
+    The broker may be away for a while: that is said, and tried again.
+    """
+
+    def drive(ctx: Context, run_id: str) -> RunRow:
+        router = wire_pipeline_events(auto_trigger=True)
+        while True:
+            try:
+                advance(ctx.ledger, run_id, dispatcher, fence=ctx.fence)
+                relay(ctx.ledger, router)
+            except StaleFence:
+                raise
+            except RingRiftError as error:
+                log.warning("not handed over, trying again", run=run_id[:12], error=str(error))
+            with ctx.ledger.read() as tx:
+                run = runs.get_run(tx, run_id)
+            if run.state == runs.CLOSED:
+                return run
+            if ctx.stop():
+                raise Interrupted(f"run {run_id[:12]} goes on in its workers")
+            time.sleep(LOOK_SECONDS)
+
+    return drive
