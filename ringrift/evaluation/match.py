@@ -241,7 +241,7 @@ class _Lockstep:
                 codes[mine] = agent.choose(self.states[live[mine]], seeds[mine])
         t = tables(self.spec.config.board)
         play_all(self.states, live, t, codes, self.logs, self.lengths, self.count)
-        assert (self.lengths[live] > 0).all(), "a game outgrew its log, see rules §17"  # noqa: S101
+        assert (self.lengths[live] > 0).all(), "a game outgrew its log, see rules §17"
         self._exchange_agents()
         self.decision += 1
         ended = live[self.count[live] == 0]
@@ -268,7 +268,7 @@ class _Lockstep:
     def _record(self, g: int) -> MatchGame:
         spec, number = self.spec, self.first + g
         result = outcome(self.states[g])
-        assert result is not None  # noqa: S101
+        assert result is not None
         seating = spec.seating(number)
         agents = [(spec.a, spec.b)[agent].as_dict() for agent in seating]
         identity = {
