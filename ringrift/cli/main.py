@@ -62,7 +62,7 @@ COMMANDS: Final = (
     Command("game", "play, draw and show single games: game draw, game show", group=True),
     Command("parity", "compare the rules with recorded traces: parity gate", group=True),
     Command("ledger", "recompute what the ledger says: ledger verify", group=True),
-    Command("events", "what happened, newest last"),
+    Command("events", "what happened: events list, events tail", group=True),
     Command("warmup", "compile the kernels, once per machine"),
     Command("config", "check and show settings: config check, config show", group=True),
     Command("doctor", "what this machine has and lacks"),

@@ -97,7 +97,14 @@ def list_events(
     return [EventRow(**row) for row in tx.conn.execute(query).mappings()]
 
 
-def last_events(tx: Tx, limit: int) -> list[EventRow]:
-    """The newest events, oldest of them first."""
-    query = sa.select(*_COLUMNS).order_by(events.c.seq.desc()).limit(limit)
+def last_events(
+    tx: Tx, limit: int, *, kind: str | None = None, run: str | None = None
+) -> list[EventRow]:
+    """The newest events (of a kind, of runs whose id begins so), oldest of them first."""
+    query = sa.select(*_COLUMNS)
+    if kind is not None:
+        query = query.where(events.c.kind == kind)
+    if run is not None:
+        query = query.where(events.c.run_id.startswith(run, autoescape=True))
+    query = query.order_by(events.c.seq.desc()).limit(limit)
     return [EventRow(**row) for row in tx.conn.execute(query).mappings()][::-1]

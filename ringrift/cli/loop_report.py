@@ -1,0 +1,64 @@
+"""What a loop says at the beginning and the end of its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ringrift.cli.watch import clock, figures_text, gate_text
+
+if TYPE_CHECKING:
+    from ringrift.pipeline.context import Context
+    from ringrift.pipeline.status import RunStatus
+    from ringrift.store.runs import RunRow
+
+
+def say_opened(run: RunRow) -> None:
+    """One line about a run that begins or goes on."""
+    champion = "no champion yet" if run.champion is None else f"champion {run.champion[:12]}"
+    print(
+        f"{run.config} #{run.iteration}: run {run.id[:12]}, {run.plan['games']} selfplay games "
+        f"with {run.start_model[:12]}, {champion}"
+    )
+
+
+def say_summary(ctx: Context, closed: Sequence[RunRow]) -> None:
+    """One screen about the runs that were closed, and how to go on."""
+    from ringrift.pipeline.status import run_status
+
+    for row in closed:
+        with ctx.ledger.read() as tx:
+            run = run_status(tx, row)
+        print()
+        print("\n".join(summary_lines(ctx, run, row)))
+    if closed:
+        board, _, players = closed[-1].config.partition(":")
+        print(
+            "\nto go on: ringrift training-loop "
+            f"--board-type {board} --num-players {players} --minutes 30   "
+            "to look: ringrift status"
+        )
+
+
+def summary_lines(ctx: Context, run: RunStatus, row: RunRow) -> list[str]:
+    """A closed run: games, losses, gauntlet with intervals, the model's file."""
+    totals = row.totals or {}
+    lines = [
+        f"{run.config} #{run.iteration} {run.outcome}",
+        f"  games       {totals.get('games', 0)} of selfplay, "
+        f"{totals.get('evaluation_games', 0)} of evaluation",
+        f"  positions   {totals.get('positions', 0)} with a policy target",
+    ]
+    by_name = {stage.stage: stage for stage in run.stages}
+    train = by_name["train"]
+    if "loss_after" in train.figures:
+        lines.append(f"  training    {figures_text(train, [])}")
+    lines += [f"  gauntlet    {gate_text(gate)}" for gate in run.gates]
+    promote = by_name["promote"].figures
+    if "file" in promote:
+        lines.append(f"  model       {ctx.blobs.path(str(promote['file']))}")
+    if run.outcome not in ("promoted", "rejected"):
+        lines.append(f"  reason      {run.reason}")
+    times = [f"{s.stage} {clock(s.seconds)}" for s in run.stages if s.state == "done"]
+    lines.append(f"  times       {', '.join(times)}")
+    return lines
