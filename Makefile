@@ -53,7 +53,7 @@ $(STAMP):
 	  echo "Set-up, once: $(PACKAGES) packages into $(VENV): fetches about $(FETCH_MB) MB, takes about $(DISK_MB) MB"; fi
 	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
 	@trap 'kill $$ticker 2>/dev/null' EXIT; trap 'exit 130' INT TERM; \
-	( while sleep 10 && kill -0 $$$$ 2>/dev/null; do \
+	( n=0; while sleep 1 && kill -0 $$$$ 2>/dev/null; do n=$$((n + 1)); [ $$((n % 10)) = 0 ] && \
 	    echo "  installing: $$(du -sm $(VENV) | cut -f1) of about $(DISK_MB) MB"; done ) & ticker=$$!; \
 	pip="$(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt"; \
 	$$pip setuptools wheel && \
