@@ -27,7 +27,7 @@ from ringrift.evaluation.stats import Decision, decided, look_schedule
 from ringrift.rules.boards import board, tables
 from ringrift.rules.game import opening
 from ringrift.rules.kernels import constants as k
-from ringrift.rules.kernels.play import advance_all, choose_uniform, play_all
+from ringrift.rules.kernels.play import choose_uniform, play_all
 from ringrift.rules.kernels.state import hash_state
 from ringrift.rules.outcome import outcome
 from ringrift.store.ids import derived_id
@@ -168,7 +168,7 @@ def _draw(spec: MatchSpec, draws: Sequence[tuple[int, int]]) -> tuple[States, li
     codes = np.zeros(len(draws), dtype=np.int32)
     base = np.array([spec.opening_seed(b) for b, _ in draws], dtype=np.uint64)
     attempts = np.array([a for _, a in draws], dtype=np.uint64)
-    advance_all(states, games, t, logs, lengths, count)
+    play_all(states, games, t, np.full(len(draws), -1, np.int32), logs, lengths, count)
     for decision in range(spec.opening_plies):
         live = games[count > 0]
         seeds = decision_seeds(base[live] + (attempts[live] << np.uint64(32)), decision)
