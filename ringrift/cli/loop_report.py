@@ -45,8 +45,10 @@ def summary_lines(ctx: Context, run: RunStatus, row: RunRow) -> list[str]:
     totals = row.totals or {}
     lines = [
         f"{run.config} #{run.iteration} {run.outcome}",
-        f"  games       {totals.get('games', 0)} of selfplay, "
-        f"{totals.get('evaluation_games', 0)} of evaluation",
+        (
+            f"  games       {totals.get('games', 0)} of selfplay, "
+            f"{totals.get('evaluation_games', 0)} of evaluation"
+        ),
         f"  positions   {totals.get('positions', 0)} with a policy target",
     ]
     by_name = {stage.stage: stage for stage in run.stages}

@@ -13,12 +13,15 @@ SQLite rules, each learned from a failure it prevents:
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
 import weakref
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from filelock import FileLock
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
@@ -86,6 +89,7 @@ def _open_sqlite(url: sa.URL) -> Engine:
             f"{folder} is on a network file system ({kind}), where SQLite can lose data: "
             "set RINGRIFT_DATABASE_URL to a PostgreSQL database, or RINGRIFT_HOME to a local disk"
         )
+    _write_ahead(Path(url.database).absolute())
     engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -93,11 +97,35 @@ def _open_sqlite(url: sa.URL) -> Engine:
     return engine
 
 
+def _write_ahead(path: Path) -> None:
+    """Put a database into WAL mode, which it keeps.
+
+    SQLite answers "locked" at once, without waiting, when two connections change the mode side by
+    side; hence a lock of our own, and only where the header does not say WAL (2 and 2) already.
+    """
+    if _is_wal(path):
+        return
+    try:
+        with FileLock(f"{path}.lock", timeout=BUSY_TIMEOUT_MS / 1000):
+            if not _is_wal(path):
+                with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000)) as connection:
+                    connection.execute("PRAGMA journal_mode = WAL")
+    except (sqlite3.Error, OSError) as error:
+        raise BadInput(f"the ledger {path} cannot be used: {error}") from error
+
+
+def _is_wal(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(20)[18:20] == b"\x02\x02"
+    except OSError:
+        return False
+
+
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver must not begin transactions by itself
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")  # in WAL, NORMAL may lose the last commits
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
