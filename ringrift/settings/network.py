@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -21,7 +21,6 @@ class TowerSettings(Section):
 class NetworkSettings(Section):
     """Sizes of the networks; keys in config/unified_loop.yaml."""
 
-    precision: Literal["auto", "bf16", "fp32"]
     square8: TowerSettings
     square19: TowerSettings
     hex8: TowerSettings
