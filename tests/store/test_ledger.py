@@ -51,9 +51,14 @@ def test_a_number_given_elsewhere_is_recorded_unless_it_is_old(ledger):
 
 def test_an_exception_rolls_everything_back(ledger):
     """A block that does not end normally leaves nothing."""
-    with pytest.raises(RuntimeError), ledger.write() as tx:
-        take_fence(tx, "master", "a")
-        raise RuntimeError
+
+    def fail():
+        with ledger.write() as tx:
+            take_fence(tx, "master", "a")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     with ledger.read() as tx:
         assert newest_fence(tx, "master") == 0
 
@@ -143,7 +148,7 @@ def test_network_file_systems_are_refused(tmp_path, monkeypatch):
     mounts.write_text(f"server:/x {tmp_path} nfs4 rw 0 0\n/dev/a / ext4 rw 0 0\n")
     assert engine.file_system(tmp_path / "deep", mounts) == "nfs4"
     assert engine.file_system(Path("/usr"), mounts) == "ext4"
-    monkeypatch.setattr(engine, "file_system", lambda folder: "nfs4")
+    monkeypatch.setattr(engine, "file_system", lambda _folder: "nfs4")
     with pytest.raises(BadInput, match="RINGRIFT_DATABASE_URL"):
         open_ledger(tmp_path)
 
