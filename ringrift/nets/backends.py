@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import platform
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -72,7 +73,9 @@ class Backend:
         if self.dtype not in DTYPES:
             raise BadInput(f"unknown dtype {self.dtype!r}: {nearest(self.dtype, DTYPES)}")
         if not 1 <= self.batch <= 65536 or not 1 <= self.threads <= 1024:
-            raise BadInput(f"backend batch {self.batch}, threads {self.threads}: expected 1 or more")
+            raise BadInput(
+                f"backend batch {self.batch}, threads {self.threads}: expected 1 or more"
+            )
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
@@ -173,7 +176,9 @@ class TorchEvaluator:
     def _compile(self, net: Network) -> Any:
         play = PlayNetwork.of(net).to(self._device, self._dtype)
         play = play.to(memory_format=torch.channels_last)
-        with torch.inference_mode():
+        with torch.inference_mode(), warnings.catch_warnings():
+            # TorchScript is deprecated in favour of torch.compile, which needs a C++ compiler at run time.
+            warnings.simplefilter("ignore", DeprecationWarning)
             planes, scalars = self._inputs()
             traced = torch.jit.trace(play, (planes, scalars), check_trace=False)
             run = torch.jit.freeze(traced.eval())
@@ -196,7 +201,8 @@ class TorchEvaluator:
         valid until the next call.
         """
         count = len(states)
-        assert count <= self.batch_size and states.shape[1:] == (NUM_FIELDS, self._cells)
+        assert count <= self.batch_size
+        assert states.shape[1:] == (NUM_FIELDS, self._cells)
         states = np.ascontiguousarray(states, dtype=np.uint16)
         t = self._tables
         write_features(states, count, t, self._players, self._planes_np, self._scalars_np)

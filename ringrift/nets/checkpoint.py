@@ -19,8 +19,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -31,8 +29,10 @@ from safetensors.torch import save
 
 from ringrift.configs import Config
 from ringrift.errors import BadInput
+from ringrift.nets.arch import Arch
 from ringrift.nets.features import FEATURES_VERSION
-from ringrift.nets.network import Arch, Network, init_weights
+from ringrift.nets.files import write_aside
+from ringrift.nets.network import Network, init_weights
 
 #: Grows when the meaning of a stored network changes.
 FORMAT: Final = 1
@@ -81,27 +81,12 @@ def init_model(config: Config, arch: Arch, seed: int) -> Network:
     return net.eval()
 
 
-def write_aside(target: Path, content: bytes) -> None:
-    """Write a file under another name, sync it, and rename it to its own: whole or not there."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".tmp-", suffix=target.suffix, dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        os.chmod(name, 0o644)  # noqa: PTH101  (mkstemp's private mode would hide models from other users' workers)
-        os.replace(name, target)  # noqa: PTH105
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
 def save_model(
     net: Network, folder: Path, training: dict[str, Any] | None = None
 ) -> tuple[Path, str]:
-    """Write a network into `folder`; return its path and sha256. The same weights and
-    description give the same file.
+    """Write a network into `folder`; return its path and sha256.
+
+    The same weights and description give the same file.
     """
     info = ModelInfo(net.config, net.arch, training or {})
     tensors = {
@@ -128,15 +113,21 @@ def file_sha256(path: Path) -> str:
 
 def _parse_info(path: Path, text: str | None) -> ModelInfo:
     if text is None:
-        raise BadInput(f"model file {path}: no {_KEY!r} entry in its header, so not a network of ours")
+        raise BadInput(
+            f"model file {path}: no {_KEY!r} entry in its header, so not a network of ours"
+        )
     try:
         about = json.loads(text)
         version, seen = about["format"], about["features"]
         config, sizes, training = about["config"], about["arch"], about["training"]
     except (ValueError, TypeError, KeyError) as error:
-        raise BadInput(f"model file {path}: unreadable description in its header ({error})") from error
+        raise BadInput(
+            f"model file {path}: unreadable description in its header ({error})"
+        ) from error
     if version != FORMAT:
-        raise BadInput(f"model file {path}: format version {version!r}, this program reads {FORMAT}")
+        raise BadInput(
+            f"model file {path}: format version {version!r}, this program reads {FORMAT}"
+        )
     if seen != FEATURES_VERSION:
         raise BadInput(
             f"model file {path}: trained on features version {seen!r}, "

@@ -71,7 +71,7 @@ def _shape(path: Path, arrays: dict[str, NDArray[Any]], config: Config) -> int:
     if rows and (index[0] != 0 or index[-1] != len(actions) or (np.diff(index) < 0).any()):
         raise BadInput(f"dataset {path}: policy_index does not divide policy_action")
     most = board(config.board).num_actions(players)
-    if len(actions) and not (0 <= actions.min() and actions.max() < most):
+    if len(actions) and not (actions.min() >= 0 and actions.max() < most):
         raise BadInput(f"dataset {path}: an action is outside 0..{most - 1}")
     if not np.isfinite(arrays["value"]).all():
         raise BadInput(f"dataset {path}: a value target is not a number")
@@ -162,7 +162,12 @@ class Sampler:
         self, rows: NDArray[np.int64], batch_size: int, symmetry_count: int, seed: int
     ) -> None:
         """Sample from `rows` int64[n]."""
-        self._rows, self._size, self._symmetries, self._seed = rows, batch_size, symmetry_count, seed
+        self._rows, self._size, self._symmetries, self._seed = (
+            rows,
+            batch_size,
+            symmetry_count,
+            seed,
+        )
         self._epoch = -1
         self._order = rows
 

@@ -49,7 +49,9 @@ class PolicyLoss:
         """float32[B]."""
         logits = torch.cat((outputs.policy.flatten(1), outputs.tail), dim=1)  # [B, Q*S*S + 2]
         chosen = logits.gather(1, batch.legal)  # [B, K]
-        beyond = torch.arange(chosen.shape[1], device=chosen.device)[None, :] >= batch.count[:, None].clamp(min=1)
+        beyond = torch.arange(chosen.shape[1], device=chosen.device)[None, :] >= batch.count[
+            :, None
+        ].clamp(min=1)
         chosen = chosen.masked_fill(beyond, -1e9)
         entropy = torch.logsumexp(chosen, 1) - (batch.target * chosen).sum(1)
         return entropy * (batch.count > 0) / max(self.full_share, 1e-6)

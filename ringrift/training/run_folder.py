@@ -25,7 +25,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from ringrift.errors import BadInput, NotReached
-from ringrift.nets.checkpoint import write_aside
+from ringrift.nets.files import write_aside
 from ringrift.training.averages import WeightAverage
 
 #: Grows when the meaning of the state file changes; an older one is not gone on from.
@@ -105,10 +105,10 @@ def load_state(folder: Path, state: TrainState, identity: dict[str, Any]) -> boo
     try:
         with safe_open(str(path), framework="pt") as file:
             about = json.loads((file.metadata() or {}).get("training", "{}"))
-            if about.get("version") != STATE_VERSION:
-                raise ValueError(f"version {about.get('version')!r}")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError):
+        about = {}
+    if about.get("version") != STATE_VERSION:
         path.replace(path.with_suffix(".broken"))
         return False
     for key in sorted(identity.keys() | about["identity"].keys()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Self
 
@@ -9,7 +10,7 @@ from ringrift.configs import Config
 from ringrift.errors import BadInput, nearest
 
 OPTIMIZERS: Final = ("adamw", "sgd")
-PRECISIONS: Final = ("float32", "bfloat16")
+PRECISIONS: Final = ("auto", "float32", "bfloat16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class TrainSpec:
     root_value_share    of the search's root value in the value target          0.25     0                 0
     calibrate           scale the value's logits to fit held-out games          True     -                 -
     heldout_rows        rows of held-out games that losses are measured on      4096
-    precision           float32, or bfloat16 for convolutions (autocast)        float32
+    precision           float32; bfloat16 for convolutions (autocast); auto takes   auto
+                        bfloat16 where the processor has it
     threads             compute threads, 0 leaves torch's choice                1
     checkpoint_seconds  how often the state is written, to go on from           60.0
     =================== ======================================================= ======== ================= ===========
@@ -63,7 +65,7 @@ class TrainSpec:
     root_value_share: float = 0.25
     calibrate: bool = True
     heldout_rows: int = 4096
-    precision: str = "float32"
+    precision: str = "auto"
     threads: int = 1
     checkpoint_seconds: float = 60.0
 
@@ -120,8 +122,6 @@ class TrainSpec:
 
     def rate(self, step: int, steps: int) -> float:
         """Learning rate of a step (from 0): a straight rise, then half a cosine down."""
-        import math
-
         warmup = self.warmup_fraction * steps
         if step < warmup:
             return self.learning_rate * (step + 1) / (warmup + 1)

@@ -10,7 +10,6 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +17,19 @@ import torch
 from torch import nn
 
 from ringrift.configs import Config
-from ringrift.errors import BadInput, Interrupted, RingRiftError
-from ringrift.nets.checkpoint import (
-    file_sha256,
-    init_model,
-    load_model,
-    save_model,
-    write_aside,
-)
-from ringrift.nets.network import Arch, Network
+from ringrift.errors import BadInput, Interrupted
+from ringrift.nets.arch import Arch
+from ringrift.nets.backends import cpu_has_bf16
+from ringrift.nets.checkpoint import file_sha256, init_model, load_model, save_model
+from ringrift.nets.files import write_aside
+from ringrift.nets.network import Network
 from ringrift.training.averages import WeightAverage
 from ringrift.training.calibration import apply_temperature, fit_temperature
 from ringrift.training.dataset import Batcher, Dataset, Sampler
 from ringrift.training.heldout import measure_heldout
 from ringrift.training.interrupt import StopFlag, deferred_interrupts
 from ringrift.training.losses import losses_of, total_loss
+from ringrift.training.result import LossDiverged, Progress, TrainProgress, TrainResult
 from ringrift.training.run_folder import RESULT, TrainState, load_state, locked, save_state
 from ringrift.training.spec import TrainSpec
 
@@ -42,57 +39,6 @@ REPORT_SECONDS = 0.5
 SMOOTHING = 50
 #: SGD's momentum, as in AlphaZero and KataGo.
 MOMENTUM = 0.9
-
-
-class LossDiverged(RingRiftError):
-    """The loss is no longer a number; the message names the step. The run folder keeps the state before it."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainProgress:
-    """How far a training is."""
-
-    #: Steps done, of so many.
-    step: int
-    steps: int
-    #: name -> mean over the last steps; ``total`` among them.
-    losses: dict[str, float]
-    learning_rate: float
-    samples_per_second: float
-    eta_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class TrainResult:
-    """What a training made."""
-
-    #: Of the saved network, the averaged weights; the path is named by the hash.
-    path: Path
-    sha256: str
-    steps: int
-    #: Mean total loss over the first and the last twentieth of the steps.
-    loss_before: float
-    loss_after: float
-    #: name -> loss on held-out games, before the first step and of the averaged weights; empty without such games.
-    heldout_before: dict[str, float]
-    heldout_after: dict[str, float]
-    #: What the value's logits were divided by.
-    temperature: float
-    #: Rows and steps of the dataset's use.
-    samples: int
-    seconds: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all fields as JSON values; the path by its name only."""
-        return {**asdict(self), "path": self.path.name}
-
-    @classmethod
-    def from_dict(cls, folder: Path, values: dict[str, Any]) -> TrainResult:
-        """Read the output of `to_dict`, the network lying in `folder`."""
-        return cls(**{**values, "path": folder / values["path"]})
-
-
-Progress = Callable[[TrainProgress], None]
 
 
 def _optimizer(net: Network, spec: TrainSpec) -> torch.optim.Optimizer:
@@ -108,6 +54,13 @@ def _optimizer(net: Network, spec: TrainSpec) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=spec.learning_rate)
 
 
+def _low_precision(spec: TrainSpec, device: torch.device) -> bool:
+    """Whether convolutions run in bfloat16: 1.4 times faster on a CPU with avx512_bf16."""
+    if spec.precision == "auto":
+        return torch.cuda.is_bf16_supported() if device.type == "cuda" else cpu_has_bf16()
+    return spec.precision == "bfloat16"
+
+
 class _Run:
     """One training in progress."""
 
@@ -121,12 +74,16 @@ class _Run:
         self.terms = losses_of(spec, self.data.full_share)
         self.names = ["total", *(term.name for term in self.terms)]
         self.batcher = Batcher(self.data, spec.batch_size, spec.root_value_share)
+        #: Held-out value losses are against who won, whatever the training target is mixed with.
+        self.judge = Batcher(self.data, spec.batch_size, 0.0)
         self.sampler = Sampler(
             self.data.training_rows, spec.batch_size, self.batcher.symmetries, spec.seed
         )
+        self.low = _low_precision(spec, self.device)
         #: What a state must share to be gone on from. How often it is written is no part of it.
         self.identity = {
             **{k: v for k, v in spec.to_dict().items() if k != "checkpoint_seconds"},
+            "precision": "bfloat16" if self.low else "float32",
             "dataset": dataset.stem,
             "start": start,
             "arch": net.arch.to_dict(),
@@ -146,16 +103,15 @@ class _Run:
     def heldout(self, net: Network) -> Any:
         """Losses of a network on held-out games."""
         rows, size = self.spec.heldout_rows, self.spec.batch_size
-        return measure_heldout(net, self.data, self.batcher, self.terms, rows, size)
+        return measure_heldout(net, self.data, self.judge, self.terms, rows, size)
 
     def one_step(self) -> None:
         """Learn from one batch."""
         state, spec = self.state, self.spec
         batch = self.batcher.make(*self.sampler.step(state.step)).to(self.device)
-        low = spec.precision == "bfloat16"
-        with torch.autocast(self.device.type, torch.bfloat16) if low else nullcontext():
+        with torch.autocast(self.device.type, torch.bfloat16) if self.low else nullcontext():
             outputs = self.net(batch.planes, batch.scalars)
-        if low:
+        if self.low:
             outputs = type(outputs)(*(part.float() for part in outputs))
         total, parts = total_loss(self.terms, outputs, batch)
         row = torch.stack([total.detach(), *(parts[name].detach() for name in self.names[1:])])
@@ -242,7 +198,9 @@ class _Run:
         )
 
 
-def _start(config: Config, spec: TrainSpec, start: Path | None, arch: Arch | None) -> tuple[Network, str]:
+def _start(
+    config: Config, spec: TrainSpec, start: Path | None, arch: Arch | None
+) -> tuple[Network, str]:
     """Starting weights and what names them."""
     if start is None:
         return init_model(config, arch or Arch(), spec.seed), f"seed {spec.seed}"

@@ -17,9 +17,7 @@ SIZES = {"square8": 8, "square19": 8, "hex8": 4, "hexagonal": 12}
 def moved(config, states, which):
     """Each state under its symmetry."""
     out = np.zeros_like(states)
-    transform_states(
-        states, len(states), tables(config.board), symmetries(config), which, out
-    )
+    transform_states(states, len(states), tables(config.board), symmetries(config), which, out)
     return out
 
 

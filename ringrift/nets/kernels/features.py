@@ -205,8 +205,12 @@ def _write_scalars(s, g, mover, players, out):
         hand = np.int64(row[c.S_HAND + seat - 1])
         out[at + SEAT_HAND * players] = hand / max(np.int64(row[c.S_RINGS]), 1)
         out[at + SEAT_HAND_EMPTY * players] = 1.0 if hand == 0 else 0.0
-        out[at + SEAT_ELIM * players] = np.int64(row[c.S_ELIM + seat - 1]) / max(np.int64(row[c.S_VT]), 1)
-        out[at + SEAT_TERR * players] = np.int64(row[c.S_TERR + seat - 1]) / max(np.int64(row[c.S_TM]), 1)
+        out[at + SEAT_ELIM * players] = np.int64(row[c.S_ELIM + seat - 1]) / max(
+            np.int64(row[c.S_VT]), 1
+        )
+        out[at + SEAT_TERR * players] = np.int64(row[c.S_TERR + seat - 1]) / max(
+            np.int64(row[c.S_TM]), 1
+        )
         out[at + SEAT_OUT * players] = 1.0 if row[c.S_OUT + seat - 1] > 0 else 0.0
         out[at + SEAT_LPS_LEADER * players] = 1.0 if row[c.S_LPS_LEADER] == seat else 0.0
         out[at + SEAT_LPS_SEEN * players] = (np.int64(row[c.S_LPS_SEEN]) >> (seat - 1)) & 1

@@ -55,7 +55,9 @@ def _policy_row(moved, b, t, planes, actions, probs, legal, place, out_index, ou
 
 
 @entry
-def policy_rows(states, t, sym, rows, which, index, action, prob, full, moved, out_index, out_target, out_count):
+def policy_rows(
+    states, t, sym, rows, which, index, action, prob, full, moved, out_index, out_target, out_count
+):
     """States under their symmetries, and the policy targets of a batch.
 
     states: uint16[n, F, N]; rows, which: int64[B]; index, action, prob: the sparse targets of the dataset;
@@ -77,7 +79,16 @@ def policy_rows(states, t, sym, rows, which, index, action, prob, full, moved, o
             for i in range(size):
                 actions[i] = move_action(states, row, t, sym, which[b], np.int64(action[begin + i]))
             out_count[b] = _policy_row(
-                moved, b, t, planes, actions[:size], prob[begin : begin + size], legal, place, out_index[b], out_target[b]
+                moved,
+                b,
+                t,
+                planes,
+                actions[:size],
+                prob[begin : begin + size],
+                legal,
+                place,
+                out_index[b],
+                out_target[b],
             )
         widest = max(widest, out_count[b])
     for b in range(rows.size):
