@@ -22,6 +22,7 @@ from celery import Celery
 from celery.loaders.app import AppLoader
 
 from ringrift.broker.address import broker_address, check_reachable, client_of
+from ringrift.broker.embedded import running_url
 from ringrift.celery_deliveries import DeliveryKeeper
 from ringrift.celery_settings import SCHEDULE_MODULE, TASK_MODULES, celery_settings
 from ringrift.errors import BadInput, RingRiftError
@@ -59,13 +60,10 @@ def master_holder() -> Holder | None:
 
     Raises BadInput when there is a broker and it does not answer: then nobody can know.
     """
-    if not os.environ.get("CELERY_BROKER_URL", "").strip():
-        try:
-            address = broker_address(home())
-        except BadInput:
-            return None
-    else:
-        address = broker_address(home())
+    configured = os.environ.get("CELERY_BROKER_URL", "").strip()
+    if not configured and running_url(home()) is None:
+        return None
+    address = broker_address(home())
     client = client_of(address.url)
     try:
         return read_lease(client)

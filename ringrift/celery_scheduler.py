@@ -32,8 +32,7 @@ class LeasedScheduler(Scheduler):
 
     def __init__(self, app: Any, *args: Any, lazy: bool = False, **kwargs: Any) -> None:
         self._lease: Lease | None = None
-        self._was_master = False
-        self._standby_said = False
+        self._state = ""
         super().__init__(app, *args, lazy=lazy, **kwargs)
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
@@ -63,21 +62,17 @@ class LeasedScheduler(Scheduler):
     def _hold(self) -> bool:
         """Be the master if that is possible, and say when it changes."""
         self._lease = self._lease or new_lease()
+        was, state = self._state, "standing by: another beat holds the master lease"
         try:
-            held = self._lease.acquire()
+            if self._lease.acquire():
+                state = f"master: fence {self._lease.fence} as {self._lease.owner}"
         except (redis.RedisError, RingRiftError) as error:
-            log.warning("master lease: %s; trying on", error)
-            held = False
-        if held and not self._was_master:
-            log.info("master: fence %d as %s", self._lease.fence, self._lease.owner)
-            self._heap = None  # what became due while another was the master is not due now
-        elif self._was_master and not held:
-            log.warning("the master lease is lost; standing by")
-        elif not held and not self._standby_said:
-            log.info("another beat holds the master lease; standing by")
-        self._standby_said = not held
-        self._was_master = held
-        return held
+            state = f"standing by: the master lease cannot be had: {error}"
+        if state != was:
+            log.info(state)
+            self._state = state
+            self._heap = None  # what became due while another was the master is due anew
+        return self._lease.held
 
 
 def new_lease() -> Lease:

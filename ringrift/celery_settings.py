@@ -17,8 +17,8 @@ from ringrift.errors import BadInput
 from ringrift.pipeline.queues import CONTROL, QUEUES
 from ringrift.settings.settings import Settings
 
-#: Modules with tasks. By name: this layer lies below them.
-TASK_MODULES = ("workers.gpu", "workers.cpu", "workers.control", "workers.flows")
+#: Modules with tasks and signal handlers. By name: this layer lies below them.
+TASK_MODULES = ("workers.gpu", "workers.cpu", "workers.control", "workers.flows", "workers.logs")
 
 #: Module with the schedule, by name for the same reason.
 SCHEDULE_MODULE = "beat_schedule"

@@ -13,6 +13,7 @@ from ringrift.pipeline.context import Context, open_context
 from ringrift.pipeline.lease import MASTER
 from ringrift.pipeline.services import real_services
 from ringrift.store.ledger import Fence
+from workers import watchdog
 from workers.trainer import train_in_child
 
 #: Set when this worker is asked to end; work in progress stops at its next safe point.
@@ -23,7 +24,7 @@ _stopping = threading.Event()
 def context() -> Context:
     """Return the context of this process, opened at its first task."""
     services = dataclasses.replace(real_services(), train=train_in_child)
-    return open_context(services=services, stop=_stopping.is_set)
+    return open_context(services=services, stop=_stopping.is_set, report=watchdog.seen)
 
 
 def mastered(fence: int) -> Context:

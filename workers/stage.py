@@ -9,6 +9,7 @@ from celery.utils.log import get_task_logger
 
 from ringrift.errors import Interrupted, RingRiftError
 from ringrift.pipeline.stages import run_stage
+from workers import watchdog
 from workers.context import context
 
 log = get_task_logger(__name__)
@@ -22,10 +23,11 @@ def work(stage: str, run_id: str, unit: str = "") -> dict[str, Any]:
     is asked to end puts its message back, for another worker or the next start.
     """
     try:
-        return run_stage(context(), run_id, stage, unit).as_dict()
+        with watchdog.watched():
+            return run_stage(context(), run_id, stage, unit).as_dict()
     except Interrupted as stopped:
         log.info("%s %s of run %s put back: %s", stage, unit[:12], run_id[:12], stopped)
-        raise Reject(str(stopped), requeue=True) from stopped
+        raise Reject(str(stopped), requeue=True) from None
     except RingRiftError as error:  # the claim is another's by now, or the run is unknown here
         log.warning("%s %s of run %s: %s", stage, unit[:12], run_id[:12], error)
         return {

@@ -12,6 +12,7 @@ broker last. When this process is killed, the kernel ends the children.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import secrets
 import signal
@@ -34,6 +35,9 @@ from ringrift.errors import BadInput
 from ringrift.pipeline.queues import CONTROL, CPU, GPU
 from ringrift.settings.home import prepare_home
 from ringrift.settings.settings import Settings
+
+#: Flower is for this machine only.
+LOOPBACK = "127.0.0.1"
 
 #: Locked by the process that runs a stack, in its state directory.
 LOCK = "up.lock"
@@ -61,6 +65,8 @@ class Role:
     arguments: tuple[str, ...]
     #: What its environment has besides ours.
     environ: Mapping[str, str] = field(default_factory=dict)
+    #: Without it nothing works; else it is given up when it cannot be kept alive.
+    vital: bool = True
 
 
 @dataclass(slots=True)
@@ -168,9 +174,10 @@ class Stack:
         return self.home / "logs" / f"{name}.log"
 
     def alive(self) -> bool:
-        """Whether the broker, if it is ours, and every child run now."""
+        """Whether the broker, if it is ours, and every vital child run now."""
         broker = self.broker is None or self.broker.pid is not None
-        return broker and all(child.process.poll() is None for child in self.children)
+        vital = [child for child in self.children if child.role.vital]
+        return broker and all(child.process.poll() is None for child in vital)
 
     def check(self, now: float | None = None) -> list[str]:
         """Start again what died, after a pause; return a line about each change.
@@ -189,8 +196,12 @@ class Stack:
             if child.due is None:
                 soon = now - child.started < EARLY_SECONDS
                 child.early = child.early + 1 if soon else 0
-                if child.early >= EARLY_DEATHS:
+                if child.early >= EARLY_DEATHS and child.role.vital:
                     raise BadInput(self._hopeless(child, code))
+                if child.early >= EARLY_DEATHS:
+                    lines.append(f"going on without it: {self._hopeless(child, code)}")
+                    child.due = math.inf
+                    continue
                 pause = min(LAST_PAUSE, FIRST_PAUSE * 2**child.early)
                 child.due = now + pause
                 lines.append(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -25,7 +25,7 @@ def up(
     settings: SettingsFile = None,
     *,
     flower: Annotated[bool, typer.Option(help="start Flower, the web page of the cluster")] = True,
-) -> None:
+) -> NoReturn:
     """Start broker, workers, beat and Flower, and keep them running until Ctrl-C.
 
     With CELERY_BROKER_URL in the environment that broker is used and none is started.
@@ -44,9 +44,8 @@ def up(
         print("\nstopping: what has begun is put back, nothing is lost …", flush=True)
     finally:
         stack.stop()
-    print(
-        f"stopped after {time.monotonic() - began:.0f} s; the next `ringrift up` goes on from here"
-    )
+    seconds = time.monotonic() - began
+    raise Interrupted(f"stopped after {seconds:.0f} s; the next `ringrift up` goes on from here")
 
 
 def announce(stack: Stack) -> None:

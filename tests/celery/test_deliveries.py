@@ -27,7 +27,7 @@ def channel(url):
     client_of(url).flushall()
     with Connection(url, transport_options={"visibility_timeout": 60}) as connection:
         connection.SimpleQueue(QUEUE).put({"n": 1})
-        consumer = connection.Consumer(QUEUE, callbacks=[lambda body, message: None])
+        consumer = connection.Consumer(QUEUE, callbacks=[lambda *_: None])
         with consumer:
             connection.drain_events(timeout=5)
             yield consumer.channel

@@ -113,3 +113,13 @@ def test_two_beats_have_one_master(home):
         check(stack)
         os.kill(second.pid, signal.SIGTERM)
         second.wait(20)
+
+
+def test_broker_killed_in_the_middle(home):
+    """kill -9 of the broker costs neither a game nor an event: it is started again with its file."""
+    with SmallStack(home, RINGRIFT_TEST_HOLD="selfplay") as stack:
+        stack.held()
+        assert stack.broker is not None
+        os.kill(stack.broker.pid, signal.SIGKILL)
+        stack.go()
+        check(stack)
