@@ -46,7 +46,9 @@ app.steps["consumer"].add(DeliveryKeeper)
 
 
 def loaded() -> Celery:
-    """Return the app with its tasks, for a program that sends them. Raises BadInput.
+    """Return the app with its tasks, for a program that sends them.
+
+    Raises BadInput where a setting is wrong or no broker is known. Connects to none.
 
     Loading `workers.flows` also registers the dispatcher that works through the queue.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import threading
 from typing import Any
@@ -14,7 +13,6 @@ from ringrift.pipeline.lease import MASTER
 from ringrift.pipeline.services import real_services
 from ringrift.store.ledger import Fence
 from workers import watchdog
-from workers.trainer import train_in_child
 
 #: Set when this worker is asked to end; work in progress stops at its next safe point.
 _stopping = threading.Event()
@@ -23,7 +21,7 @@ _stopping = threading.Event()
 @functools.cache
 def context() -> Context:
     """Return the context of this process, opened at its first task."""
-    services = dataclasses.replace(real_services(), train=train_in_child)
+    services = real_services(train_in_child=True)
     return open_context(services=services, stop=_stopping.is_set, report=watchdog.seen)
 
 

@@ -65,7 +65,8 @@ def training_loop(
     from ringrift.cli.loop_report import say_opened, say_summary
     from ringrift.cli.watch import Watcher
     from ringrift.pipeline.context import open_context
-    from ringrift.pipeline.single import SingleLoop, run_loop
+    from ringrift.pipeline.services import real_services
+    from ringrift.pipeline.single import SingleLoop, in_this_process, run_loop
     from ringrift.settings import Settings
     from ringrift.store import runs
     from ringrift.store.runs import RunRow
@@ -81,8 +82,9 @@ def training_loop(
         until_promotion=until_promotion,
     )
     _quiet_logs()
-    drive = _in_process(jobs) if in_process else _through_queue()
-    ctx = open_context(settings)
+    jobs = jobs or cores()
+    drive = in_this_process(helpers=jobs - 1) if in_process else _through_queue()
+    ctx = open_context(settings, services=real_services(train_threads=jobs))
     with Watcher(ctx) as watcher:
 
         def opened(run: RunRow) -> None:
@@ -112,22 +114,23 @@ def _configs(
     return tuple(Config.parse(text) for text in configs or default)
 
 
-def _in_process(jobs: int | None) -> Drive:
-    from ringrift.pipeline.single import in_this_process
-
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return in_this_process(helpers=(jobs or cores or 1) - 1)
+def cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _through_queue() -> Drive:
     """The queue's dispatcher; BadInput naming the ways to a broker where there is none."""
-    from importlib import import_module
-
+    from ringrift.broker.address import broker_address, check_reachable
+    from ringrift.celery import loaded
     from ringrift.pipeline.dispatcher import current_dispatcher
     from ringrift.pipeline.single import through
+    from ringrift.settings import home
 
-    import_module("ringrift.celery").app.finalize()
-    import_module("workers.flows")
+    check_reachable(broker_address(home()))
+    loaded()
     return through(current_dispatcher())
 
 

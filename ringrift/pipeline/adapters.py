@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,9 @@ _agents = threading.local()
 
 def init_model(config: Config, plan: RunPlan, folder: Path) -> Path:
     """Write the untrained network of a config; the same file on every machine."""
+    from ringrift.nets.arch import Arch
     from ringrift.nets.checkpoint import init_model as make
     from ringrift.nets.checkpoint import save_model
-    from ringrift.nets.network import Arch
     from ringrift.pipeline.runs import initial_seed
 
     seed = initial_seed(config, plan)
@@ -157,17 +158,25 @@ def play_shard(work: ShardWork, model: Path, folder: Path, progress: Progress) -
     )
 
 
-def train(work: TrainWork, progress: Progress, threads: int = 1) -> TrainedModel:
-    """Train on a dataset, in this process, on so many compute threads.
+def train(
+    work: TrainWork, progress: Progress, threads: int = 1, in_child: bool = False
+) -> TrainedModel:
+    """Train on a dataset on so many compute threads, in this process or in a child of it.
 
     When `progress` raises, the training ends between two steps with its state written, and what it
     raised is raised here.
     """
+    from ringrift.training.result import TrainProgress, TrainResult
     from ringrift.training.spec import TrainSpec
-    from ringrift.training.trainer import TrainProgress
-    from ringrift.training.trainer import train as run
 
     rules = work.plan.training
+    run: Callable[..., TrainResult]
+    if in_child:
+        from ringrift.training.process import train_in_child
+
+        run = partial(train_in_child, deadline_seconds=rules.deadline_seconds)
+    else:
+        from ringrift.training.trainer import train as run
     spec = TrainSpec(
         config=str(work.config),
         seed=work.seed,
@@ -184,23 +193,31 @@ def train(work: TrainWork, progress: Progress, threads: int = 1) -> TrainedModel
         checkpoint_seconds=rules.checkpoint_seconds,
     )
     raised: list[BaseException] = []
+    figures: dict[str, Any] = {}
 
-    def told(at: TrainProgress) -> None:
+    def ask() -> bool:
+        """Whether it must stop; asked between two reports too, since a child is silent at first."""
         try:
-            progress(
-                step=at.step,
-                of=at.steps,
-                loss=at.losses["total"],
-                losses=at.losses,
-                samples_per_second=at.samples_per_second,
-                eta=at.eta_seconds,
-            )
+            progress(**figures)
         except BaseException as error:  # noqa: BLE001 - raised again below, after the state is kept
             raised.append(error)
+        return bool(raised)
 
+    def told(at: TrainProgress) -> None:
+        figures.update(
+            step=at.step,
+            of=at.steps,
+            loss=at.losses["total"],
+            losses=at.losses,
+            samples_per_second=at.samples_per_second,
+            eta=at.eta_seconds,
+        )
+        ask()
+
+    stopped = ask if in_child else lambda: bool(raised)
     work.folder.mkdir(parents=True, exist_ok=True)
     try:
-        made = run(spec, work.dataset, work.start, work.folder, told, stopped=lambda: bool(raised))
+        made = run(spec, work.dataset, work.start, work.folder, told, stopped=stopped)
     except Interrupted:
         if raised:
             raise raised[0] from None

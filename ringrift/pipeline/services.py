@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -147,8 +148,11 @@ class Services:
     ]
 
 
-def real_services() -> Services:
-    """The services of RingRift."""
+def real_services(train_threads: int = 1, train_in_child: bool = False) -> Services:
+    """The services of RingRift. Training takes one core, as beside other workers, or more.
+
+    In a child it cannot take its worker down with it, and its deadline can be kept.
+    """
     from ringrift.pipeline.adapters import (
         check_shard,
         export,
@@ -158,4 +162,11 @@ def real_services() -> Services:
         train,
     )
 
-    return Services(init_model, play_shard, check_shard, export, train, play_blocks)
+    return Services(
+        init_model=init_model,
+        play_shard=play_shard,
+        check_shard=check_shard,
+        export=export,
+        train=partial(train, threads=train_threads, in_child=train_in_child),
+        play_blocks=play_blocks,
+    )

@@ -91,7 +91,6 @@ def test_light_imports():
         import ringrift.cli.up, ringrift.cli.down, ringrift.cli.stack, ringrift.cli.broker
         from ringrift.celery import loaded
         loaded()
-        import workers.trainer
         heavy = {"torch", "numba", "openvino", "onnxruntime"} & set(sys.modules)
         assert not heavy, heavy
     """)

@@ -7,12 +7,9 @@ RINGRIFT_TEST_HOLD=train the training stops in its middle, writes the file ``hel
 directory and waits for the file ``go``: a test kills it there.
 """
 
-import dataclasses
-import functools
 import hashlib
 import json
 import os
-import sys
 import time
 from pathlib import Path
 
@@ -121,19 +118,10 @@ SERVICES = Services(init_model, play_shard, check_shard, export, train, play_blo
 
 
 def main():
-    """Become Celery, or the trainer that one of its tasks starts."""
-    import ringrift.pipeline.services as services
+    """Become Celery."""
     import workers.context
-    import workers.trainer
 
-    if sys.argv[1] == "trainer":
-        services.real_services = lambda: SERVICES
-        workers.trainer.main(int(sys.argv[2]))
-        return
-    workers.context.train_in_child = functools.partial(
-        workers.trainer.train_in_child, program=(sys.executable, __file__, "trainer")
-    )
-    workers.context.real_services = lambda: dataclasses.replace(SERVICES)
+    workers.context.real_services = lambda **_: SERVICES
     from celery.__main__ import main as celery
 
     celery()

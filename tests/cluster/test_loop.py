@@ -60,7 +60,7 @@ def test_worker_killed_in_the_middle(home, stage):
         holder = psutil.Process(stack.held())
         for name in [c.role.name for c in stack.children if c.role.name.startswith("gpu")]:
             stack.child(name).process.kill()
-        holder.wait(20)  # the trainer is a grandchild: it goes with its worker
+        holder.wait(20)
         stack.go()
         check(stack)
 
