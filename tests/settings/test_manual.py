@@ -90,4 +90,4 @@ def test_a_key_that_nothing_reads_says_so():
     for place in KEYS:
         above = re.search(rf"((?: *#.*\n)+) *{place[-1]}: ", text)
         used = re.search(rf"\b{place[-1]}\b", code) is not None
-        assert used != ("nothing uses it yet" in above[1]), place
+        assert used != ("nothing uses it yet" in above[1]), f"{place}: used is {used}"
