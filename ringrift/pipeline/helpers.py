@@ -6,6 +6,7 @@ the run is closed, when it is told to (SIGTERM, SIGINT), or when its parent is g
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -14,6 +15,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+import structlog
 
 from ringrift.errors import Interrupted
 from ringrift.pipeline.context import Context, open_context
@@ -79,6 +82,10 @@ def main(run_id: str) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     try:
         help_with(open_context(stop=lambda: stopping or os.getppid() != parent), run_id)
     except Interrupted:

@@ -157,7 +157,7 @@ def _figures(stage: str, rows: Sequence[StageRow]) -> dict[str, Any]:
     parts = [row.result or row.progress or {} for row in rows]
     total: dict[str, Any] = {
         key: sum(part.get(key, 0) for part in parts)
-        for key in ("games", "positions", "plies", "wins")
+        for key in ("games", "positions", "plies", "wins", "evaluations")
         if any(key in part for part in parts)
     }
     if stage == "selfplay":
@@ -204,6 +204,8 @@ def _sentence(
                 f"({stage.units_done} of {stage.units} shards), {rate:.1f} games/s, "
                 f"{figures.get('positions', 0)} positions"
             )
+            if not games and figures.get("evaluations"):
+                text += f", the first games are under way ({figures['evaluations']} evaluations)"
         case "train" if "step" in figures:
             text = (
                 f"training: step {figures['step']} of {figures['of']}, loss {figures['loss']:.3f}"

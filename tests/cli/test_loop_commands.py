@@ -1,0 +1,138 @@
+"""training-loop, status, ledger and events as a person types them, over a state directory."""
+
+import json
+
+import pytest
+
+from ringrift.cli.main import run
+from ringrift.pipeline import services
+from ringrift.pipeline.in_process import work_off
+from ringrift.pipeline.runs import open_or_resume
+from ringrift.settings import home
+from ringrift.store.blobs import file_sha256
+from tests.pipeline import tiny
+
+
+@pytest.fixture
+def ctx():
+    """The state directory of the test, with one promoted run."""
+    made = tiny.context(home())
+    work_off(made, open_or_resume(made, tiny.HEX8).id)
+    yield made
+    made.ledger.close()
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Commands take the small services and settings."""
+    monkeypatch.setattr(services, "real_services", lambda **_: tiny.tiny())
+    for name, value in {
+        "SELFPLAY__GAMES_PER_SHARD": "8",
+        "TRAINING__MIN_SAMPLES_TO_TRIGGER": "10",
+        "DATA_INGESTION__PARITY_GAMES_PER_SHARD": "0",
+        "EVALUATION__GAMES_PER_TASK": "20",
+    }.items():
+        monkeypatch.setenv(f"RINGRIFT__{name}", value)
+
+
+LOOP = [
+    "training-loop",
+    "--board-type",
+    "hex8",
+    "--num-players",
+    "2",
+    "--in-process",
+    "--jobs",
+    "1",
+]
+
+
+def test_the_loop_prints_what_each_stage_did(small, capsys):
+    """From nothing to a summary with games, losses, gauntlet, file and the command to go on."""
+    assert run([*LOOP, "--selfplay-games", "20"]) == 0
+    said = capsys.readouterr().out
+    for part in ("selfplay done in", "loss 1.000 → 0.300", "hex8:2 #1 promoted", "gauntlet    random"):
+        assert part in said, part
+    assert "to go on: ringrift training-loop --board-type hex8 --num-players 2" in said
+    assert str(home() / "models") in said
+    assert run(["ledger", "verify"]) == 0
+
+
+def test_no_time_is_exit_3_and_the_run_stays(small, capsys):
+    """And the same command goes on."""
+    assert run([*LOOP, "--selfplay-games", "20", "--minutes", "0"]) == 3
+    assert "goes on from there" in capsys.readouterr().err
+    assert run([*LOOP]) == 0
+    assert "hex8:2 #1 promoted" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--board-type", "hex9", "--num-players", "2"], "did you mean 'hex8'?"),
+        (["--board-type", "hex8", "--num-players", "7"], "expected 2, 3 or 4"),
+        (["--config", "hex8"], "BOARD:PLAYERS"),
+        (["--config", "hex8:2", "--num-players", "2"], "either --config or --board-type"),
+        (["--settings", "/nowhere.yaml", "--in-process"], "/nowhere.yaml"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(arguments, said, capsys):
+    """Boards, players, configs and files that are not there."""
+    assert run(["training-loop", *arguments]) == 2
+    errors = capsys.readouterr().err
+    assert said in errors
+    assert errors.count("\n") == 1
+
+
+def test_status_as_json_holds_what_the_issue_asks(ctx, capsys):
+    """The champion's sha256 is the hash of its file; equal counts in ledger and shards."""
+    assert run(["status", "--json"]) == 0
+    about = json.loads(capsys.readouterr().out)["configs"]["hex8:2"]
+    assert about["champion"]["sha256"] == file_sha256(home() / about["champion"]["file"])
+    assert about["files"]["champion"].endswith(about["champion"]["file"])
+    assert about["games_in_ledger"] == about["games_in_shards"] == tiny.GAMES
+    assert {gate["gate"]: gate["decision"] for gate in about["champion"]["gates"]} == {
+        "random": "passed",
+        "initial": "passed",
+    }
+
+
+def test_status_fits_a_screen_and_tells_of_lost_files(ctx, capsys):
+    """A shard that is gone makes the counts differ: exit 1, and its name."""
+    assert run(["status"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) < 24
+    gone = next((home() / "shards").iterdir())
+    gone.unlink()
+    assert run(["status"]) == 1
+    said = capsys.readouterr().out
+    assert "DIFFERENT" in said
+    assert gone.name in said
+
+
+def test_status_of_nothing_says_how_to_begin(capsys):
+    """A fresh state directory is no error."""
+    assert run(["status", "--config", "square8:3"]) == 0
+    assert "ringrift training-loop --config square8:3" in capsys.readouterr().out
+
+
+def test_verify_names_the_disagreement(ctx, capsys):
+    """Exit 1 and one line for each."""
+    assert run(["ledger", "verify"]) == 0
+    assert "the ledger agrees" in capsys.readouterr().out
+    model = next((home() / "models").iterdir())
+    model.write_bytes(model.read_bytes() + b"x")
+    assert run(["ledger", "verify", "--json"]) == 1
+    [found] = json.loads(capsys.readouterr().out)["disagreements"]
+    assert found["subject"] == "model"
+
+
+def test_events_are_listed_in_order(ctx, capsys):
+    """Newest last, by kind and run, as text and JSON."""
+    assert run(["events", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[3] for line in lines][-1] == "MODEL_PROMOTED"
+    assert run(["events", "list", "--kind", "TRAINING_COMPLETED", "--json"]) == 0
+    event = json.loads(capsys.readouterr().out)
+    assert (event["kind"], event["config"], event["attempt"]) == ("TRAINING_COMPLETED", "hex8:2", 1)
+    assert run(["events", "list", "--kind", "TRAINING_COMPLETE"]) == 2
+    assert "TRAINING_COMPLETED" in capsys.readouterr().err
