@@ -14,8 +14,8 @@ from ringrift.selfplay.shard import ShardSpec, produce_shard
 @pytest.fixture(scope="module")
 def shard(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A shard of an untrained network."""
-    from ringrift.nets.checkpoint import init_model, save_model
     from ringrift.nets.arch import Arch
+    from ringrift.nets.checkpoint import init_model, save_model
     from ringrift.selfplay.pool import SelfplayParameters
 
     folder = tmp_path_factory.mktemp("shard")
