@@ -10,7 +10,12 @@ from celery import signals
 
 #: Loggers that write a line or two for each message, ticks included: a gigabyte a month of nothing.
 #: What a message did is told by the stage that it ran.
-CHATTY = ("celery.worker.strategy", "celery.app.trace", "celery.beat")
+CHATTY = (
+    "celery.worker.strategy",
+    "celery.worker.request",
+    "celery.app.trace",
+    "celery.beat",
+)
 
 
 @signals.after_setup_logger.connect
