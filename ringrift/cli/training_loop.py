@@ -82,9 +82,8 @@ def training_loop(
         until_promotion=until_promotion,
     )
     _quiet_logs()
-    jobs = jobs or cores()
-    drive = in_this_process(helpers=jobs - 1) if in_process else _through_queue()
-    ctx = open_context(settings, services=real_services(train_threads=jobs))
+    drive = in_this_process(helpers=(jobs or cores()) - 1) if in_process else _through_queue()
+    ctx = open_context(settings, services=real_services())
     with Watcher(ctx) as watcher:
 
         def opened(run: RunRow) -> None:

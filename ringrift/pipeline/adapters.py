@@ -158,10 +158,10 @@ def play_shard(work: ShardWork, model: Path, folder: Path, progress: Progress) -
     )
 
 
-def train(
-    work: TrainWork, progress: Progress, threads: int = 1, in_child: bool = False
-) -> TrainedModel:
-    """Train on a dataset on so many compute threads, in this process or in a child of it.
+def train(work: TrainWork, progress: Progress, in_child: bool = False) -> TrainedModel:
+    """Train on a dataset, in this process or in a child of it.
+
+    On one compute thread: two on two cores that others use as well took twenty times as long.
 
     When `progress` raises, the training ends between two steps with its state written, and what it
     raised is raised here.
@@ -189,7 +189,7 @@ def train(
         ema_decay=rules.ema_decay,
         value_weight=rules.value_weight,
         territory_weight=rules.territory_weight,
-        threads=threads,
+        threads=1,
         checkpoint_seconds=rules.checkpoint_seconds,
     )
     raised: list[BaseException] = []

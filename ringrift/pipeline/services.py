@@ -148,10 +148,10 @@ class Services:
     ]
 
 
-def real_services(train_threads: int = 1, train_in_child: bool = False) -> Services:
-    """The services of RingRift. Training takes one core, as beside other workers, or more.
+def real_services(train_in_child: bool = False) -> Services:
+    """The services of RingRift.
 
-    In a child it cannot take its worker down with it, and its deadline can be kept.
+    Training in a child cannot take its worker down with it, and its deadline can be kept.
     """
     from ringrift.pipeline.adapters import (
         check_shard,
@@ -167,6 +167,6 @@ def real_services(train_threads: int = 1, train_in_child: bool = False) -> Servi
         play_shard=play_shard,
         check_shard=check_shard,
         export=export,
-        train=partial(train, threads=train_threads, in_child=train_in_child),
+        train=partial(train, in_child=train_in_child),
         play_blocks=play_blocks,
     )

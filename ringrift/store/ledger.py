@@ -123,34 +123,30 @@ def take_fence(tx: Tx, name: str, owner: str, at_least: int = 0) -> Fence:
     `at_least` is what the lease's own server last gave: it may know of owners that never wrote,
     and may itself have forgotten everything.
     """
-    last = tx.conn.scalar(sa.select(fences.c.number).where(fences.c.name == name))
-    number = max(last or 0, at_least) + 1
-    row = {"name": name, "number": number, "owner": owner, "taken_at": tx.now}
-    if last is None:
-        tx.conn.execute(fences.insert().values(row))
-    else:
-        done = tx.conn.execute(
-            fences.update().where(fences.c.name == name, fences.c.number < number).values(row)
-        )
-        if done.rowcount != 1:  # two owners at once on PostgreSQL: the other one came first
-            raise StaleFence(f"the {name} lease was taken by another owner at the same moment")
+    number = max(_hold_fence(tx, name), at_least) + 1
+    _write_fence(tx, Fence(name, number), owner)
     return Fence(name, number)
 
 
 def record_fence(tx: Tx, fence: Fence, owner: str) -> None:
     """Write a number given elsewhere (the lease's server); StaleFence if SQL knows a newer one."""
-    last = tx.conn.scalar(sa.select(fences.c.number).where(fences.c.name == fence.name))
-    row = {"name": fence.name, "number": fence.number, "owner": owner, "taken_at": tx.now}
-    if last is None:
-        tx.conn.execute(fences.insert().values(row))
-        return
-    done = tx.conn.execute(
-        fences.update()
-        .where(fences.c.name == fence.name, fences.c.number <= fence.number)
-        .values(row)
-    )
-    if done.rowcount != 1:
+    last = _hold_fence(tx, fence.name)
+    if fence.number < last:
         raise StaleFence(f"{fence.name} fence {fence.number} is older than {last}")
+    _write_fence(tx, fence, owner)
+
+
+def _hold_fence(tx: Tx, name: str) -> int:
+    """The newest number, 0 before the first; nobody else changes it before the commit."""
+    nobody = {"name": name, "number": 0, "owner": "", "taken_at": tx.now}
+    insert_once(tx, fences, [nobody])
+    query = sa.select(fences.c.number).where(fences.c.name == name).with_for_update()
+    return int(tx.conn.scalar(query) or 0)
+
+
+def _write_fence(tx: Tx, fence: Fence, owner: str) -> None:
+    row = {"number": fence.number, "owner": owner, "taken_at": tx.now}
+    tx.conn.execute(fences.update().where(fences.c.name == fence.name).values(row))
 
 
 def newest_fence(tx: Tx, name: str) -> int:
@@ -177,9 +173,11 @@ def insert_once(tx: Tx, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> i
     if not rows:
         return 0
     insert = postgresql.insert if tx.conn.dialect.name == "postgresql" else sqlite.insert
+    key = table.primary_key.columns.values()[0]
     step = max(1, MAX_VALUES // len(rows[0]))
     new = 0
     for start in range(0, len(rows), step):
         chunk = [dict(row) for row in rows[start : start + step]]
-        new += tx.conn.execute(insert(table).values(chunk).on_conflict_do_nothing()).rowcount
+        statement = insert(table).values(chunk).on_conflict_do_nothing().returning(key)
+        new += len(tx.conn.execute(statement).all())  # psycopg does not count for such inserts
     return new

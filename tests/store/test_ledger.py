@@ -63,9 +63,9 @@ def test_an_exception_rolls_everything_back(ledger):
         assert newest_fence(tx, "master") == 0
 
 
-def test_sqlite_is_set_up_as_it_must_be(ledger):
+def test_sqlite_is_set_up_as_it_must_be(tmp_path):
     """WAL, foreign keys and full synchronisation on every connection."""
-    with ledger.read() as tx:
+    with open_ledger(tmp_path).read() as tx:
         found = {
             name: tx.conn.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "foreign_keys", "synchronous", "busy_timeout")
@@ -125,7 +125,8 @@ def test_a_ledger_may_be_used_on_both_sides_of_a_fork(ledger):
     assert child.exitcode == 0
     with ledger.read() as tx:
         assert newest_fence(tx, "counter") == 1 + 2 * WRITES
-        assert tx.conn.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+        if ledger.local:
+            assert tx.conn.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
 
 
 @pytest.mark.parametrize(
