@@ -98,7 +98,11 @@ if str(numba.config.CACHE_DIR) != os.environ["NUMBA_CACHE_DIR"]:
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile an inner function: no Python wrapper, cached as part of the entries that call it."""
+    """Compile an inner function: no Python wrapper, cached as part of the entries that call it.
+
+    A literal argument (``f(s, 0)``) makes numba compile ``f`` and all it calls once more for that value:
+    large kernels are called with ``np.int64(0)``.
+    """
     return numba.njit(nogil=True, error_model="numpy", no_cpython_wrapper=True)(function)  # type: ignore[no-any-return]
 
 

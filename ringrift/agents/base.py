@@ -17,9 +17,7 @@ class Agent(Protocol):
     spec: AgentSpec
     config: Config
 
-    def choose(
-        self, states: NDArray[np.uint16], seeds: NDArray[np.uint64]
-    ) -> NDArray[np.int32]:
+    def choose(self, states: NDArray[np.uint16], seeds: NDArray[np.uint64]) -> NDArray[np.int32]:
         """Choose one legal move or action per game; depends on nothing but states and seeds.
 
         states: uint16[n, 6, N], a decision due in each; seeds: uint64[n]. Returns int32[n].

@@ -43,9 +43,7 @@ class NetworkAgent:
                 spec.c_scale,
             )
 
-    def choose(
-        self, states: NDArray[np.uint16], seeds: NDArray[np.uint64]
-    ) -> NDArray[np.int32]:
+    def choose(self, states: NDArray[np.uint16], seeds: NDArray[np.uint64]) -> NDArray[np.int32]:
         """Return one action per game, without noise; see `Agent.choose`."""
         states = np.ascontiguousarray(states)
         if self._pool is not None:

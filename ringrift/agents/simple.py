@@ -20,9 +20,7 @@ class RandomAgent:
         self.spec = spec
         self.config = config
 
-    def choose(
-        self, states: NDArray[np.uint16], seeds: NDArray[np.uint64]
-    ) -> NDArray[np.int32]:
+    def choose(self, states: NDArray[np.uint16], seeds: NDArray[np.uint64]) -> NDArray[np.int32]:
         """Return one random move per game; see `Agent.choose`."""
         codes = np.empty(len(states), np.int32)
         games = np.arange(len(states))
@@ -38,9 +36,7 @@ class HeuristicAgent:
         self.spec = spec
         self.config = config
 
-    def choose(
-        self, states: NDArray[np.uint16], seeds: NDArray[np.uint64]
-    ) -> NDArray[np.int32]:
+    def choose(self, states: NDArray[np.uint16], seeds: NDArray[np.uint64]) -> NDArray[np.int32]:
         """Return the greedy move per game; see `Agent.choose`."""
         codes = np.empty(len(states), np.int32)
         games = np.arange(len(states))

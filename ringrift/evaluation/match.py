@@ -1,7 +1,7 @@
 """Playing a match: many games in lock-step, every agent choosing for all its games at once.
 
     open_blocks       one random opening per block, copied to all its seatings
-    while games run   each agent chooses for the games it is to move in; moves are applied together
+    while games run   the agent that most games wait for chooses in all of these; moves are applied
     finish            winner, ranks and derived id of each game
 
 A range of blocks gives the same games whether it is played alone or with others, here or on
@@ -171,7 +171,8 @@ def _draw(spec: MatchSpec, draws: Sequence[tuple[int, int]]) -> tuple[States, li
     play_all(states, games, t, np.full(len(draws), -1, np.int32), logs, lengths, count)
     for decision in range(spec.opening_plies):
         live = games[count > 0]
-        seeds = decision_seeds(base[live] + (attempts[live] << np.uint64(32)), decision)
+        number = attempts[live] * np.uint64(spec.opening_plies) + np.uint64(decision)
+        seeds = decision_seeds(base[live], number)
         choose_uniform(states, live, t, seeds, codes[: live.size])
         play_all(states, live, t, codes[: live.size], logs, lengths, count)
     return states, [logs[g, : lengths[g]].tolist() for g in games]
@@ -189,17 +190,17 @@ def log_length(spec: MatchSpec) -> int:
     return 20 * (b.n + spec.config.players * rings)
 
 
-def decision_seeds(base: NDArray[np.uint64], decision: int) -> NDArray[np.uint64]:
-    """splitmix64 of each game's seed, `decision` steps on (Steele et al. 2014)."""
+def decision_seeds(base: NDArray[np.uint64], decisions: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """splitmix64 of each game's seed after so many decisions (Steele et al. 2014)."""
     with np.errstate(over="ignore"):
-        z = base + np.uint64((decision + 1) * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF)
+        z = base + (decisions + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         return z ^ (z >> np.uint64(31))
 
 
 class _Lockstep:
-    """The games of some blocks, all of them one decision at a time."""
+    """The games of some blocks, side by side."""
 
     def __init__(self, spec: MatchSpec, first_block: int, blocks: int) -> None:
         self.spec = spec
@@ -219,7 +220,7 @@ class _Lockstep:
         self.holder[self.swapped, :2] = self.holder[self.swapped, 1::-1]
         self.seeds = np.array([spec.game_seed(n) for n in numbers], dtype=np.uint64)  # [G]
         self.count = np.ones(G, dtype=np.int32)  # [G] legal actions, 0 when over
-        self.decision = 0
+        self.decisions = np.zeros(G, dtype=np.uint64)  # [G] choices made since the opening
         self.running = np.flatnonzero(self.scalar(k.S_PHASE) != k.GAME_OVER)  # int64[live]
         self.finished = G - self.running.size
         self.wins = 0.0
@@ -229,22 +230,25 @@ class _Lockstep:
         return self.states[:, k.F_SCALAR, index]
 
     def step(self, agents: tuple[Agent, Agent]) -> bool:
-        """One decision in every running game. Returns whether a game ended."""
+        """Let the agent that most games wait for choose in all of them; whether a game ended.
+
+        The games of the other agent wait: after a few steps nearly all games wait for the same
+        one, so a network sees batches of all games and not of half of them. Which games are
+        asked together changes no move: an agent depends on states and seeds alone.
+        """
         live = self.running
         mover = self.scalar(k.S_PLAYER)[live].astype(np.int64) - 1
-        to_move = self.holder[live, mover]  # [live]
-        seeds = decision_seeds(self.seeds[live], self.decision)
-        codes = np.empty(live.size, dtype=np.int32)
-        for number, agent in enumerate(agents):
-            mine = np.flatnonzero(to_move == number)
-            if mine.size:
-                codes[mine] = agent.choose(self.states[live[mine]], seeds[mine])
+        to_move = self.holder[live, mover]  # [live] 0 for A, 1 for B
+        number = int(2 * np.count_nonzero(to_move) > live.size)
+        asked = live[to_move == number]  # [asked]
+        seeds = decision_seeds(self.seeds[asked], self.decisions[asked])
+        codes = agents[number].choose(self.states[asked], seeds)
         t = tables(self.spec.config.board)
-        play_all(self.states, live, t, codes, self.logs, self.lengths, self.count)
-        assert (self.lengths[live] > 0).all(), "a game outgrew its log, see rules §17"
+        play_all(self.states, asked, t, codes, self.logs, self.lengths, self.count)
+        assert (self.lengths[asked] > 0).all(), "a game outgrew its log, see rules §17"
         self._exchange_agents()
-        self.decision += 1
-        ended = live[self.count[live] == 0]
+        self.decisions[asked] += np.uint64(1)
+        ended = asked[self.count[asked] == 0]
         self.running = live[self.count[live] > 0]
         self.finished += ended.size
         self.wins += float(sum(self._winner_is_a(int(g)) for g in ended))

@@ -48,7 +48,7 @@ def final_ranks(state: NDArray[np.uint16]) -> tuple[int, ...]:
                 int(scalars[k.S_TERR + q]),
                 int(scalars[k.S_ELIM + q]) + (int(scalars[k.S_HAND + q]) if bare else 0),
                 int(np.count_nonzero(markers == q + 1)),
-                out if out else 1 << 20,
+                out or 1 << 20,
             )
         )
     return tuple(1 + sum(other > key for other in keys) for key in keys)

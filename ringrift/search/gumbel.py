@@ -102,14 +102,13 @@ class SearchPool:
         nodes = max(budgets) + 2
         self.evaluator = evaluator
         self.tables = tables(evaluator.config.board)
-        self.trees = make_trees(
-            slots, nodes, nodes * (3 * geometry.n + 2), NUM_FIELDS, geometry.n
-        )
+        self.trees = make_trees(slots, nodes, nodes * (3 * geometry.n + 2), NUM_FIELDS, geometry.n)
         self.slots = Slots(
             status=np.zeros(slots, np.int8),
             leaf=np.full(slots, -1, np.int32),
             simulations=np.zeros(slots, np.int32),
             budget=np.zeros(slots, np.int32),
+            noise=np.zeros(slots, np.float32),
             gumbel=np.zeros((slots, actions), np.float32),
             budgets=np.array(budgets, np.int32),
             turns=turn_tables(budgets, max_considered),
@@ -140,18 +139,7 @@ class SearchPool:
         for first in range(0, count, width):
             part = min(width, count - first)
             chunk = slice(first, first + part)
-            lockstep.begin_all(
-                self.trees,
-                self.slots,
-                self.scratch,
-                self.tables,
-                states,
-                first,
-                part,
-                0,
-                noise,
-                seeds[chunk],
-            )
+            lockstep.begin_all(self.trees, self.slots, states, first, part, 0, noise, seeds[chunk])
             while True:
                 leaves = lockstep.collect(
                     self.trees,

@@ -150,9 +150,7 @@ class SelfplayPool:
             kernels.stop_slot(s.slots, g)
             return
         self._index[g], seed = following
-        kernels.start_game(
-            self.games, self.play, s.trees, s.slots, s.scratch, g, self.tables, self.opening, seed
-        )
+        kernels.start_game(self.games, s.slots, g, self.opening, seed)
 
     def _take(self, g: int) -> FinishedGame:
         """Copy the game out of its slot."""

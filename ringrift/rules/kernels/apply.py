@@ -50,13 +50,16 @@ from ringrift.rules.kernels.constants import (
 from ringrift.rules.kernels.lines import any_line, run_length
 from ringrift.rules.kernels.moves import elimination_plane, pass_action
 from ringrift.rules.kernels.recovery import apply_slide
-from ringrift.rules.kernels.territory import any_region, claim_region
+from ringrift.rules.kernels.territory import claim_region
 from ringrift.rules.kernels.turn import (
+    EXIT_LINES,
+    EXIT_PAYMENT,
+    EXIT_TERRITORY,
+    EXIT_TURN,
+    STAY,
     after_landing,
-    end_turn,
     enter_lines,
-    exit_lines,
-    exit_territory,
+    go_on,
     set_phase,
 )
 
@@ -121,52 +124,50 @@ def collapse_run(s, g, t, c, axis, length):
 
 @kernel
 def play_line(s, g, t, plane, c):
-    """Collapse a line or a segment and go on as rules §4.3 says."""
+    """Collapse a line or a segment; returns the exit of rules §4.3."""
     seat = scalar(s, g, S_PLAYER)
     axis = plane - (PLANE_RAY + t.D * t.max_ray)
     if axis < t.A:
         collapse_run(s, g, t, c, axis, run_length(s, g, t, c, axis, seat))
         if controls_stack(s, g, t.n, seat):
             s[g, F_SCALAR, S_DEBT] = 1
-            return
+            return STAY
     else:
         collapse_run(s, g, t, c, axis - t.A, scalar(s, g, S_LINE))
-    if not any_line(s, g, t):
-        exit_lines(s, g, t)
+    return STAY if any_line(s, g, t) else EXIT_LINES
 
 
 @kernel
-def pay(s, g, t, c):
-    """An elimination choice: line fee, region fee or forced elimination (rules §10.1)."""
+def pay(s, g, c):
+    """An elimination choice: line fee, region fee or forced elimination (rules §10.1); returns the exit."""
     phase = scalar(s, g, S_PHASE)
     if phase == LINE_PROCESSING:
         remove_top(s, g, c, 1)
         s[g, F_SCALAR, S_DEBT] = 0
-    elif phase == FORCED_ELIMINATION:
-        remove_top(s, g, c, cap_of(word(s, g, c)))
-        end_turn(s, g, t)
+        return STAY
+    if phase == TERRITORY_PROCESSING and scalar(s, g, S_RECOVERED) != 0:
+        extract_lowest(s, g, c, scalar(s, g, S_PLAYER))
     else:
-        if scalar(s, g, S_RECOVERED) != 0:
-            extract_lowest(s, g, c, scalar(s, g, S_PLAYER))
-        else:
-            remove_top(s, g, c, cap_of(word(s, g, c)))
-        s[g, F_SCALAR, S_PEND] = 0
-        if not any_region(s, g, t):
-            end_turn(s, g, t)
+        remove_top(s, g, c, cap_of(word(s, g, c)))
+    if phase == FORCED_ELIMINATION:
+        return EXIT_TURN
+    s[g, F_SCALAR, S_PEND] = 0
+    return EXIT_PAYMENT
 
 
 @kernel
-def do_pass(s, g, t):
-    """The one bookkeeping move of the phase (rules §4.7)."""
+def do_pass(s, g):
+    """The one bookkeeping move of the phase (rules §4.7); returns the exit."""
     phase = scalar(s, g, S_PHASE)
     if phase == RING_PLACEMENT:
         set_phase(s, g, MOVEMENT)
-    elif phase == LINE_PROCESSING:
-        exit_lines(s, g, t)
-    elif phase == TERRITORY_PROCESSING:
-        exit_territory(s, g, t)
-    else:
-        enter_lines(s, g)
+        return STAY
+    if phase == LINE_PROCESSING:
+        return EXIT_LINES
+    if phase == TERRITORY_PROCESSING:
+        return EXIT_TERRITORY
+    enter_lines(s, g)
+    return STAY
 
 
 @kernel
@@ -206,8 +207,9 @@ def apply_kernel(s, g, t, code):
     s[g, F_SCALAR, S_LAST] = seat
     if seat == 2:
         s[g, F_SCALAR, S_SWAP_OPEN] = 0
+    leaving = STAY
     if action == passing:
-        do_pass(s, g, t)
+        leaving = do_pass(s, g)
     elif action == passing + 1:
         s[g, F_SCALAR, S_ACTED] = 1
         s[g, F_SCALAR, S_SWAPPED] = 1
@@ -226,12 +228,13 @@ def apply_kernel(s, g, t, code):
                 captured = ride(s, g, t, c, d, k)
                 after_landing(s, g, t, t.ray[c, d, k - 1], captured)
         elif plane < elimination_plane(t):
-            play_line(s, g, t, plane, c)
+            leaving = play_line(s, g, t, plane, c)
         elif plane == elimination_plane(t):
-            pay(s, g, t, c)
+            leaving = pay(s, g, c)
         else:
             claim_region(s, g, t, plane - elimination_plane(t) - 1, c)
             s[g, F_SCALAR, S_PEND] = 1
+    go_on(s, g, t, leaving)
     return OVER if scalar(s, g, S_PHASE) == GAME_OVER else OK
 
 

@@ -21,12 +21,22 @@ from ringrift.rules.kernels.constants import (
     KIND_SHIFT,
     MARKER,
     OWNER_MASK,
-    RINGS_PER_WORD,
     S_ELIM,
     S_PLAYER,
     S_TERR,
     STACK,
 )
+
+
+@kernel
+def copy_state(source, i, target, j):
+    """Copy state ``i`` of ``source`` over state ``j`` of ``target``, both uint16[*, F, N].
+
+    A loop, since slice assignment costs numba seconds of compilation wherever it stands.
+    """
+    for f in range(source.shape[1]):
+        for c in range(source.shape[2]):
+            target[j, f, c] = source[i, f, c]
 
 
 @kernel

@@ -1,9 +1,8 @@
 """Lines: maximal straight runs of the mover's markers (rules §8)."""
 
 from ringrift.compile import kernel
-from ringrift.rules.kernels.cells import kind_of, owner_of, word
+from ringrift.rules.kernels.cells import kind_of, owner_of, scalar, word
 from ringrift.rules.kernels.constants import MARKER, PLANE_RAY, S_DETECT, S_LINE, S_PLAYER
-from ringrift.rules.kernels.cells import scalar
 
 
 @kernel
@@ -47,7 +46,10 @@ def any_line(s, g, t):
     for c in range(t.n):
         if own_marker(s, g, c, seat):
             for axis in range(t.A):
-                if is_run_start(s, g, t, c, axis, seat) and run_length(s, g, t, c, axis, seat) >= least:
+                if (
+                    is_run_start(s, g, t, c, axis, seat)
+                    and run_length(s, g, t, c, axis, seat) >= least
+                ):
                     return True
     return False
 

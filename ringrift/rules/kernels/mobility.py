@@ -62,7 +62,11 @@ def any_mobile(s, g, t, seat):
     """Whether some stack controlled by ``seat`` can move or capture."""
     for c in range(t.n):
         w = word(s, g, c)
-        if kind_of(w) == STACK and owner_of(w) == seat and mobile(s, g, t, c, height_of(w), cap_of(w)):
+        if (
+            kind_of(w) == STACK
+            and owner_of(w) == seat
+            and mobile(s, g, t, c, height_of(w), cap_of(w))
+        ):
             return True
     return False
 

@@ -5,6 +5,8 @@ per extraction stack. `legal_actions` is the list of search and networks: action
 once, after which the state waits in S_SLIDE for the choice of the stack (rules §20.2).
 """
 
+import numpy as np
+
 from ringrift.compile import entry, kernel
 from ringrift.rules.kernels.cells import (
     cap_of,
@@ -133,7 +135,11 @@ def may_skip_placement(s, g, t, seat):
 
 @kernel
 def may_swap(s, g):
-    return scalar(s, g, S_SWAP_OPEN) != 0 and scalar(s, g, S_PLAYER) == 2 and scalar(s, g, S_PHASE) == RING_PLACEMENT
+    return (
+        scalar(s, g, S_SWAP_OPEN) != 0
+        and scalar(s, g, S_PLAYER) == 2
+        and scalar(s, g, S_PHASE) == RING_PLACEMENT
+    )
 
 
 @kernel
@@ -234,7 +240,7 @@ def legal_moves(s, g, t, out_codes):
 
     out_codes: int32[MAX_MOVES]. Returns the number of moves.
     """
-    return list_all(s, g, t, True, out_codes)
+    return list_all(s, g, t, np.bool_(1), out_codes)
 
 
 @entry
@@ -243,7 +249,7 @@ def legal_actions(s, g, t, out_actions):
 
     out_actions: int32[MAX_MOVES]. Returns the number of actions.
     """
-    return list_all(s, g, t, False, out_actions)
+    return list_all(s, g, t, np.bool_(0), out_actions)
 
 
 @entry

@@ -1,6 +1,6 @@
 """Several moves at a time: forced moves, whole replays and uniform playouts.
 
-A log is int32[L] of move codes; a half-played recovery slide is logged together with its stack, as the one move
+Codes are int64 in every call, so that each inner kernel is compiled once. A log is int32[L] of move codes; a half-played recovery slide is logged together with its stack, as the one move
 it is in records. Every function here stops writing when its log is full and says so by a length of -1.
 """
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from ringrift.compile import entry, kernel
 from ringrift.rules.kernels.apply import apply_kernel
-from ringrift.rules.kernels.cells import scalar
+from ringrift.rules.kernels.cells import copy_state, scalar
 from ringrift.rules.kernels.constants import (
     ACTION_MASK,
     GAME_OVER,
@@ -46,49 +46,32 @@ def play_code(s, g, t, code, log, length):
 
 
 @kernel
-def advance_kernel(s, g, t, log, length, out_actions):
-    """Play forced moves until a decision or the end.
+def advance_kernel(s, g, t, code, log, length, out_actions):
+    """Play a move (``code`` >= 0; -1 for none), then forced moves until a decision or the end.
 
     Returns (number of legal actions at the decision, 0 at the end; new log length).
     """
     while True:
-        n = list_all(s, g, t, False, out_actions)
+        if code >= 0:
+            length = play_code(s, g, t, code, log, length)
+        n = list_all(s, g, t, np.bool_(0), out_actions)
         if n != 1:
             return n, length
-        length = play_code(s, g, t, out_actions[0], log, length)
-
-
-@entry
-def advance_forced(s, g, t, log, length, out_actions):
-    """Entry of `advance_kernel`: play the forced moves of state ``g`` (rules §4.7)."""
-    return advance_kernel(s, g, t, log, length, out_actions)
-
-
-@entry
-def advance_all(s, games, t, logs, lengths, out_count):
-    """Play the forced moves of many games.
-
-    games: int64[n] state indices; logs: int32[G, L]; lengths: int64[G], updated; out_count: int32[G],
-    number of legal actions where the game now waits (0: over).
-    """
-    actions = np.empty(MAX_MOVES, np.int32)
-    for i in range(games.size):
-        g = games[i]
-        n, lengths[g] = advance_kernel(s, g, t, logs[g], lengths[g], actions)
-        out_count[g] = n
+        code = np.int64(out_actions[0])
 
 
 @entry
 def play_all(s, games, t, codes, logs, lengths, out_count):
-    """Apply one chosen move in each of many games and play what is forced after it.
+    """Apply one chosen move in each of many games and play what is forced after it (rules §4.7).
 
-    games: int64[n]; codes: int32[n], moves or actions; the rest as in `advance_all`.
+    games: int64[n] state indices; codes: int32[n], moves or actions, -1 to play only what is forced;
+    logs: int32[G, L]; lengths: int64[G], updated; out_count: int32[G], number of legal actions where the game now
+    waits (0: over).
     """
     actions = np.empty(MAX_MOVES, np.int32)
     for i in range(games.size):
         g = games[i]
-        length = play_code(s, g, t, codes[i], logs[g], lengths[g])
-        n, length = advance_kernel(s, g, t, logs[g], length, actions)
+        n, length = advance_kernel(s, g, t, np.int64(codes[i]), logs[g], lengths[g], actions)
         lengths[g] = length
         out_count[g] = n
 
@@ -100,8 +83,8 @@ def replay(s, g, t, codes, out_states):
     codes: int32[n]; out_states: uint16[n, F, N]. Trusts the codes; state ``g`` ends as the final state.
     """
     for i in range(codes.size):
-        out_states[i] = s[g]
-        apply_kernel(s, g, t, codes[i])
+        copy_state(s, g, out_states, i)
+        apply_kernel(s, g, t, np.int64(codes[i]))
 
 
 @entry
@@ -112,7 +95,7 @@ def first_illegal(s, g, t, codes):
     """
     out = np.empty(MAX_MOVES, np.int32)
     for i in range(codes.size):
-        n = list_all(s, g, t, True, out)
+        n = list_all(s, g, t, np.bool_(1), out)
         found = False
         for j in range(n):
             if out[j] == codes[i]:
@@ -120,7 +103,7 @@ def first_illegal(s, g, t, codes):
                 break
         if not found:
             return i
-        apply_kernel(s, g, t, codes[i])
+        apply_kernel(s, g, t, np.int64(codes[i]))
     return -1
 
 
@@ -164,13 +147,11 @@ def playout(s, g, t, seed, log):
     length = 0
     decisions = 0
     while scalar(s, g, S_PHASE) != GAME_OVER and length >= 0:
-        n = list_all(s, g, t, True, out)
+        n = list_all(s, g, t, np.bool_(1), out)
         pick = 0
         if n > 1:
             decisions += 1
             x, z = next_random(x)
             pick = random_below(z, n)
-        length = play_code(s, g, t, out[pick], log, length)
+        length = play_code(s, g, t, np.int64(out[pick]), log, length)
     return length, decisions
-
-

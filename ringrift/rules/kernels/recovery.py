@@ -14,7 +14,6 @@ from ringrift.rules.kernels.cells import (
     word,
 )
 from ringrift.rules.kernels.constants import (
-    COLLAPSED,
     EMPTY,
     MARKER,
     PLANE_RAY,

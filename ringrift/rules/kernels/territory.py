@@ -17,7 +17,6 @@ from ringrift.compile import entry, kernel
 from ringrift.rules.kernels.cells import (
     collapse,
     credit,
-    get_rings,
     has_buried,
     height_of,
     kind_of,
@@ -243,7 +242,11 @@ def list_regions(s, g, t, out, n, limit):
                 for r in range(t.side):
                     masks[M_VISITED, r] |= masks[M_REGION, r]
                 shown = shown_in_region(t, masks, players)
-                if shown >= active or (label == 0 and shown != 1) or not has_payer_outside(t, masks):
+                if (
+                    shown >= active
+                    or (label == 0 and shown != 1)
+                    or not has_payer_outside(t, masks)
+                ):
                     continue
                 known = False
                 for earlier in range(label):

@@ -33,6 +33,13 @@ from ringrift.rules.kernels.mobility import can_capture
 from ringrift.rules.kernels.territory import any_region
 from ringrift.rules.kernels.victory import find_winner, material_seats, note_turn_start
 
+#: How a move leaves its phase; see `go_on`.
+STAY = 0
+EXIT_LINES = 1
+EXIT_PAYMENT = 2
+EXIT_TERRITORY = 3
+EXIT_TURN = 4
+
 
 @kernel
 def set_phase(s, g, phase):
@@ -51,7 +58,11 @@ def enter_lines(s, g):
 def after_landing(s, g, t, target, chain):
     """Offer captures to the stack that has just landed (rules §4.2, §7.3), else go on to the lines."""
     w = word(s, g, target)
-    if kind_of(w) == STACK and owner_of(w) == scalar(s, g, S_PLAYER) and can_capture(s, g, t, target):
+    if (
+        kind_of(w) == STACK
+        and owner_of(w) == scalar(s, g, S_PLAYER)
+        and can_capture(s, g, t, target)
+    ):
         s[g, F_SCALAR, S_MUST] = 0
         s[g, F_SCALAR, S_FROM] = target + 1
         set_phase(s, g, CHAIN_CAPTURE if chain else CAPTURE)
@@ -63,24 +74,6 @@ def after_landing(s, g, t, target, chain):
 def must_eliminate(s, g, t):
     """Whether the mover did nothing this turn and controls a stack (rules §10.2)."""
     return scalar(s, g, S_ACTED) == 0 and controls_stack(s, g, t.n, scalar(s, g, S_PLAYER))
-
-
-@kernel
-def exit_lines(s, g, t):
-    """EXIT-LINES of rules §4.4."""
-    if not any_region(s, g, t) and must_eliminate(s, g, t):
-        set_phase(s, g, FORCED_ELIMINATION)
-    else:
-        set_phase(s, g, TERRITORY_PROCESSING)
-
-
-@kernel
-def exit_territory(s, g, t):
-    """EXIT-TERRITORY of rules §4.6."""
-    if must_eliminate(s, g, t):
-        set_phase(s, g, FORCED_ELIMINATION)
-    else:
-        end_turn(s, g, t)
 
 
 @kernel
@@ -128,3 +121,28 @@ def end_turn(s, g, t):
     if note_turn_start(s, g, t, seat):
         s[g, F_SCALAR, S_LAST] = mover
         finish(s, g, seat, LPS_BY_ROUNDS)
+
+
+@kernel
+def go_on(s, g, t, exit_code):
+    """Leave a phase by one of the exits below; STAY changes nothing.
+
+    EXIT_LINES      rules §4.4: to the territory phase, or straight to forced elimination
+    EXIT_PAYMENT    rules §4.5: further regions, or the end of the turn
+    EXIT_TERRITORY  rules §4.6: forced elimination, or the end of the turn
+    EXIT_TURN       rules §13.2
+    """
+    if exit_code == STAY:
+        return
+    if exit_code == EXIT_LINES or exit_code == EXIT_PAYMENT:
+        regions = any_region(s, g, t)
+        if exit_code == EXIT_LINES:
+            forced = not regions and must_eliminate(s, g, t)
+            set_phase(s, g, FORCED_ELIMINATION if forced else TERRITORY_PROCESSING)
+            return
+        if regions:
+            return
+    elif exit_code == EXIT_TERRITORY and must_eliminate(s, g, t):
+        set_phase(s, g, FORCED_ELIMINATION)
+        return
+    end_turn(s, g, t)

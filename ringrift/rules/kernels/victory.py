@@ -6,7 +6,6 @@ from ringrift.rules.kernels.constants import (
     COLLAPSED,
     EMPTY,
     F_SCALAR,
-
     LPS_EARLY,
     MARKER,
     RING_ELIMINATION,

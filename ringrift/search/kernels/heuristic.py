@@ -9,7 +9,7 @@ play; they are constants of one agent, not settings.
 import numpy as np
 
 from ringrift.compile import entry, kernel
-from ringrift.rules.kernels.cells import cap_of, kind_of, owner_of, scalar, word
+from ringrift.rules.kernels.cells import cap_of, copy_state, kind_of, owner_of, scalar, word
 from ringrift.rules.kernels.constants import (
     MARKER,
     MAX_MOVES,
@@ -24,8 +24,8 @@ from ringrift.rules.kernels.constants import (
     STACK,
 )
 from ringrift.rules.kernels.mobility import stack_mobile
-from ringrift.rules.kernels.play import advance_kernel, next_random, play_code
 from ringrift.rules.kernels.moves import pass_action
+from ringrift.rules.kernels.play import advance_kernel, next_random
 
 WIN = 1000.0
 #: The whole way to the ring threshold, or to the territory minimum.
@@ -87,24 +87,29 @@ def choose_greedy(s, games, t, seeds, out_codes):
     log = np.empty(MAX_MOVES, np.int32)
     scratch = np.empty(4, np.float64)
     trial = np.empty((1, s.shape[1], s.shape[2]), np.uint16)
+    zero = np.int64(0)
     for i in range(games.size):
         x = np.uint64(seeds[i])
-        trial[0] = s[games[i]]
         seat = scalar(s, games[i], S_PLAYER)
-        n, _ = advance_kernel(trial, 0, t, log, 0, actions)
         swap = pass_action(s, games[i], t) + 1
         best = -1e18
-        for j in range(n):
-            trial[0] = s[games[i]]
-            play_code(trial, 0, t, actions[j], log, 0)
-            advance_kernel(trial, 0, t, log, 0, after)
-            # after a swap the mover sits where the other one sat
-            mine = 3 - seat if actions[j] == swap else seat
-            x, z = next_random(x)
-            noise = np.float64(z >> np.uint64(11)) * 1e-6 / 9007199254740992.0
-            value = position_value(trial, 0, t, mine, scratch) + noise
-            if value > best:
-                best = value
-                out_codes[i] = actions[j]
-
-
+        n = 0
+        j = -1  # the first round lists the actions, the others try one each
+        while j < n:
+            copy_state(s, games[i], trial, zero)
+            code = np.int64(actions[j]) if j >= 0 else np.int64(-1)
+            following, _ = advance_kernel(trial, zero, t, code, log, zero, after)
+            if j < 0:
+                n = following
+                for m in range(n):
+                    actions[m] = after[m]
+            else:
+                # after a swap the mover sits where the other one sat
+                mine = 3 - seat if actions[j] == swap else seat
+                x, z = next_random(x)
+                noise = np.float64(z >> np.uint64(11)) * 1e-6 / 9007199254740992.0
+                value = position_value(trial, zero, t, mine, scratch) + noise
+                if value > best:
+                    best = value
+                    out_codes[i] = actions[j]
+            j += 1

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ringrift.compile import entry, kernel
+from ringrift.rules.kernels.cells import copy_state
 from ringrift.rules.kernels.constants import MAX_MOVES
 from ringrift.rules.kernels.play import next_random
 from ringrift.search.kernels.policy import (
@@ -23,14 +24,15 @@ from ringrift.search.kernels.policy import (
     select_interior,
     select_root,
 )
-from ringrift.search.kernels.tree import NONE, backup, grow, plant, set_priors
+from ringrift.search.kernels.tree import NONE, backup, clear_tree, grow, set_priors
 
 IDLE = 0
 ROOT = 1
 RUNNING = 2
 DONE = 3
-#: Selfplay only: the game in the slot is over and waits to be taken out.
-FINISHED = 4
+#: Selfplay only: a game that has not begun; a game that is over and waits to be taken out.
+NEW = 4
+FINISHED = 5
 
 
 class Slots(NamedTuple):
@@ -40,9 +42,12 @@ class Slots(NamedTuple):
     leaf: NDArray[np.int32]  # [G] node that waits for its evaluation, or NONE
     simulations: NDArray[np.int32]  # [G] done in this search
     budget: NDArray[np.int32]  # [G] row of `budgets` that this search runs under
+    noise: NDArray[np.float32]  # [G] scale of the Gumbel variables
     gumbel: NDArray[np.float32]  # [G, A] root noise per root edge, in the order of the edges
     budgets: NDArray[np.int32]  # [V] simulations
-    turns: NDArray[np.int32]  # [V, M + 1, S] visits of the action in turn at each simulation, by considered actions
+    turns: NDArray[
+        np.int32
+    ]  # [V, M + 1, S] visits of the action in turn at each simulation, by considered actions
     c: NDArray[np.float64]  # [2] c_visit, c_scale
     swap: NDArray[np.int32]  # [1] number of the swap action
     rng: NDArray[np.uint64]  # [G] random state
@@ -74,76 +79,76 @@ def uniform(rng, g):
 
 
 @kernel
-def begin(trees, slots, scratch, g, t, s, index, budget, noise):
-    """Start the search of state ``index`` of ``s`` in slot ``g``; noise scales the root's Gumbel variables."""
-    plant(trees, g, t, s, index, scratch.actions, scratch.log)
+def begin(trees, slots, g, s, index, budget, noise):
+    """Give slot ``g`` the position ``index`` of ``s``; noise scales the root's Gumbel variables."""
+    clear_tree(trees, g, s, index)
     slots.status[g] = ROOT
     slots.leaf[g] = NONE
     slots.simulations[g] = 0
     slots.budget[g] = budget
-    for i in range(min(trees.edges[g, 0], slots.gumbel.shape[1])):
-        draw = -np.log(-np.log(uniform(slots.rng, g)))
-        slots.gumbel[g, i] = noise * draw
+    slots.noise[g] = noise
 
 
 @kernel
-def descend(trees, slots, scratch, g, t):
-    """One simulation down to a leaf: returns the node, new or already at the end of a game."""
+def draw_noise(trees, slots, g):
+    """Gumbel variables of the root's edges."""
+    for i in range(min(trees.edges[g, 0], slots.gumbel.shape[1])):
+        draw = -np.log(-np.log(uniform(slots.rng, g)))
+        slots.gumbel[g, i] = slots.noise[g] * draw
+
+
+@kernel
+def descend(trees, slots, scratch, g):
+    """Follow one simulation from the root.
+
+    Returns (node, edge) where the edge has no child yet, or (node, NONE) at the end of a game.
+    """
     budget = slots.budget[g]
     considered = min(trees.edges[g, 0], slots.turns.shape[1] - 1)
     wanted = slots.turns[budget, considered, slots.simulations[g]]
     node = 0
     edge = select_root(trees, g, slots.gumbel[g], wanted, slots.c[0], slots.c[1])
-    while True:
-        child = trees.child[g, edge]
-        if child == NONE:
-            return grow(trees, g, t, node, edge, scratch.actions, scratch.log)
-        node = child
-        if trees.player[g, node] == 0 or trees.edges[g, node] == 0:
-            return node
+    while trees.child[g, edge] != NONE:
+        node = trees.child[g, edge]
+        if trees.edges[g, node] == 0:
+            return node, NONE
         edge = select_interior(trees, g, node, slots.c[0], slots.c[1], scratch.policy)
-
-
-@kernel
-def simulate(trees, slots, scratch, g, t):
-    """Run simulations of a slot until one needs the network or the budget is spent."""
-    while slots.simulations[g] < slots.budgets[slots.budget[g]]:
-        node = descend(trees, slots, scratch, g, t)
-        if trees.player[g, node] != 0 and trees.visits[g, trees.parent_edge[g, node]] == 0:
-            slots.leaf[g] = node
-            return
-        backup(trees, g, node, slots.swap[0])
-        slots.simulations[g] += 1
-    slots.status[g] = DONE
-
-
-@kernel
-def take_leaf(trees, slots, g, out_states, out_slots, n):
-    """Put the waiting leaf of a slot into the batch."""
-    k = trees.player.shape[1]
-    out_states[n] = trees.states[g * k + slots.leaf[g]]
-    out_slots[n] = g
-    return n + 1
+    return node, edge
 
 
 @kernel
 def collect_slot(trees, slots, scratch, g, t, out_states, out_slots, n):
-    """Bring one slot to its next leaf, if its search has one; returns the new batch length."""
-    if slots.status[g] == ROOT:
-        slots.leaf[g] = 0
-    elif slots.status[g] == RUNNING:
-        simulate(trees, slots, scratch, g, t)
-    if (slots.status[g] == ROOT or slots.status[g] == RUNNING) and slots.leaf[g] != NONE:
-        n = take_leaf(trees, slots, g, out_states, out_slots, n)
+    """Bring one slot to its next leaf, if its search has one; returns the new batch length.
+
+    Simulations that end in a finished game need no evaluation and are counted on the way.
+    """
+    while slots.status[g] == ROOT or slots.status[g] == RUNNING:
+        node = NONE
+        edge = NONE
+        if slots.status[g] == RUNNING:
+            if slots.simulations[g] >= slots.budgets[slots.budget[g]]:
+                slots.status[g] = DONE
+                break
+            node, edge = descend(trees, slots, scratch, g)
+        if node == NONE or edge != NONE:
+            node = grow(trees, g, t, node, edge, scratch.actions, scratch.log)
+            if trees.player[g, node] != 0:
+                k = trees.player.shape[1]
+                slots.leaf[g] = node
+                copy_state(trees.states, g * k + node, out_states, n)
+                out_slots[n] = g
+                return n + 1
+        backup(trees, g, node, slots.swap[0])
+        slots.simulations[g] += 1
     return n
 
 
 @entry
-def begin_all(trees, slots, scratch, t, s, first, count, budget, noise, seeds):
+def begin_all(trees, slots, s, first, count, budget, noise, seeds):
     """Start searches of states first..first+count-1 of ``s`` in slots 0..count-1; seeds: uint64[count]."""
     for g in range(count):
         slots.rng[g] = seeds[g]
-        begin(trees, slots, scratch, g, t, s, first + g, budget, noise)
+        begin(trees, slots, g, s, first + g, budget, noise)
     for g in range(count, slots.status.size):
         slots.status[g] = IDLE
 
@@ -175,6 +180,7 @@ def absorb(trees, slots, batch_slots, n, logits, values):
             trees.value[g, node, q] = values[row, q]
         set_priors(trees, g, node, logits, row)
         if slots.status[g] == ROOT:
+            draw_noise(trees, slots, g)
             slots.status[g] = RUNNING
         else:
             backup(trees, g, node, slots.swap[0])

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ringrift.compile import kernel
-from ringrift.rules.kernels.cells import scalar
+from ringrift.rules.kernels.cells import copy_state, scalar
 from ringrift.rules.kernels.constants import S_PLAYER, S_WINNER
-from ringrift.rules.kernels.play import advance_kernel, play_code
+from ringrift.rules.kernels.play import advance_kernel
 
 #: No child yet; no parent; no leaf waiting.
 NONE = -1
@@ -89,26 +89,29 @@ def add_node(trees, g, parent, parent_edge, actions, n):
 
 
 @kernel
-def plant(trees, g, t, s, index, actions, log):
-    """Make the root of tree ``g`` from state ``index`` of ``s``, a decision due in it."""
-    k = trees.player.shape[1]
+def clear_tree(trees, g, s, index):
+    """Empty tree ``g`` and put state ``index`` of ``s`` where its root will be."""
     trees.num_nodes[g] = 0
     trees.num_edges[g] = 0
-    trees.states[g * k] = s[index]
-    n, _ = advance_kernel(trees.states, g * k, t, log, 0, actions)
-    return add_node(trees, g, NONE, NONE, actions, n)
+    copy_state(s, index, trees.states, g * trees.player.shape[1])
 
 
 @kernel
 def grow(trees, g, t, node, edge, actions, log):
-    """Add the child behind an edge: play the action and what is forced after it; returns the child."""
+    """Add the child behind an edge, or the root (node and edge NONE); returns its index.
+
+    Plays the action and what is forced after it. A finished game gets the value of its end.
+    """
     k = trees.player.shape[1]
     child = trees.num_nodes[g]
     at = g * k + child
-    trees.states[at] = trees.states[g * k + node]
-    play_code(trees.states, at, t, trees.action[g, edge], log, 0)
-    n, _ = advance_kernel(trees.states, at, t, log, 0, actions)
-    trees.child[g, edge] = add_node(trees, g, node, edge, actions, n)
+    code = np.int64(-1)
+    if edge != NONE:
+        copy_state(trees.states, g * k + node, trees.states, at)
+        code = np.int64(trees.action[g, edge])
+        trees.child[g, edge] = child
+    n, _ = advance_kernel(trees.states, at, t, code, log, np.int64(0), actions)
+    add_node(trees, g, node, edge, actions, n)
     if trees.player[g, child] == 0:
         winner = scalar(trees.states, at, S_WINNER)
         for q in range(4):

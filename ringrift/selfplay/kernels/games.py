@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ringrift.compile import entry, kernel
-from ringrift.rules.kernels.play import advance_kernel, play_code
+from ringrift.rules.kernels.cells import copy_state
+from ringrift.rules.kernels.play import advance_kernel
 from ringrift.search.kernels.lockstep import (
     DONE,
     FINISHED,
     IDLE,
+    NEW,
     begin,
     chosen_edge,
     collect_slot,
@@ -58,7 +60,9 @@ class Play(NamedTuple):
     noise_decisions: int
 
 
-def make_games(slots: int, moves: int, decisions: int, shares: int, shape: tuple[int, int]) -> Games:
+def make_games(
+    slots: int, moves: int, decisions: int, shares: int, shape: tuple[int, int]
+) -> Games:
     """Allocate the logs: G, L, D, W and the shape (F, N) of a state."""
     return Games(
         states=np.zeros((slots, *shape), np.uint16),
@@ -117,42 +121,40 @@ def keep_decision(games, g, trees, slots, scratch):
     games.visits[g, row] = slots.simulations[g]
     root_value(trees, g, games.value[g, row])
     games.target_start[g, row + 1] = games.target_start[g, row]
-    games.full[g, row] = slots.budget[g] == FULL and keep_target(games, g, row, trees, slots, scratch)
+    games.full[g, row] = slots.budget[g] == FULL and keep_target(
+        games, g, row, trees, slots, scratch
+    )
     games.num_decisions[g] = row + 1
-
-
-@kernel
-def search_next(games, play, trees, slots, scratch, g, t):
-    budget = FULL if uniform(slots.rng, g) < play.full_fraction else FAST
-    noise = play.noise if games.num_decisions[g] < play.noise_decisions else play.noise_later
-    begin(trees, slots, scratch, g, t, games.states, g, budget, noise)
 
 
 @kernel
 def play_on(games, play, trees, slots, scratch, g, t):
     """Play the result of a finished search and begin the next one, or finish the game."""
-    keep_decision(games, g, trees, slots, scratch)
-    code = trees.action[g, chosen_edge(trees, slots, g)]
-    games.lengths[g] = play_code(games.states, g, t, code, games.logs[g], games.lengths[g])
+    code = np.int64(-1)
+    if slots.status[g] == DONE:
+        keep_decision(games, g, trees, slots, scratch)
+        code = np.int64(trees.action[g, chosen_edge(trees, slots, g)])
     n, games.lengths[g] = advance_kernel(
-        games.states, g, t, games.logs[g], games.lengths[g], scratch.actions
+        games.states, g, t, code, games.logs[g], games.lengths[g], scratch.actions
     )
     if n == 0:
         slots.status[g] = FINISHED
-    else:
-        search_next(games, play, trees, slots, scratch, g, t)
+        return
+    budget = FULL if uniform(slots.rng, g) < play.full_fraction else FAST
+    noise = play.noise if games.num_decisions[g] < play.noise_decisions else play.noise_later
+    begin(trees, slots, g, games.states, g, budget, noise)
 
 
 @entry
-def start_game(games, play, trees, slots, scratch, g, t, opening, seed):
-    """Begin a new game in slot ``g`` from state uint16[1, F, N]; seed: uint64, decides everything in it."""
-    games.states[g] = opening[0]
+def start_game(games, slots, g, opening, seed):
+    """Put a new game into slot ``g``: state uint16[1, F, N]; seed: uint64, decides everything in it."""
+    copy_state(opening, 0, games.states, g)
     games.seeds[g] = seed
+    games.lengths[g] = 0
     games.num_decisions[g] = 0
     games.target_start[g, 0] = 0
     slots.rng[g] = seed
-    _, games.lengths[g] = advance_kernel(games.states, g, t, games.logs[g], 0, scratch.actions)
-    search_next(games, play, trees, slots, scratch, g, t)
+    slots.status[g] = NEW
 
 
 @entry
@@ -175,7 +177,7 @@ def step(games, play, trees, slots, scratch, t, out_states, out_slots, out_finis
             n = collect_slot(trees, slots, scratch, g, t, out_states, out_slots, n)
             if n > before:
                 break
-            if slots.status[g] == DONE:
+            if slots.status[g] == DONE or slots.status[g] == NEW:
                 play_on(games, play, trees, slots, scratch, g, t)
         if slots.status[g] == FINISHED:
             out_finished[finished] = g
