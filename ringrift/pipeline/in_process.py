@@ -13,7 +13,8 @@ from ringrift.pipeline.context import Context
 from ringrift.pipeline.dispatcher import Issue, registered
 from ringrift.pipeline.event_router import relay, wire_pipeline_events
 from ringrift.pipeline.orchestrator import advance
-from ringrift.pipeline.stages import FAILED, StageOutcome, run_stage
+from ringrift.pipeline.stages import run_stage
+from ringrift.pipeline.task import FAILED, StageOutcome
 from ringrift.store import runs, stages
 from ringrift.store.runs import RunRow
 

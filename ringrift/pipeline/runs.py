@@ -30,6 +30,8 @@ def open_or_resume(ctx: Context, config: Config, games_wanted: int | None = None
         found = runs.open_runs(tx, str(config))
     if found:
         return found[0]
+    if ctx.ledger.local:
+        ctx.blobs.sweep()
     plan = RunPlan.of(ctx.settings, config, games_wanted)
     start = ensure_start_model(ctx, config, plan)
     with ctx.ledger.write(ctx.fence) as tx:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ringrift.pipeline.context import Context
-from ringrift.pipeline.stages import summary, verdicts
+from ringrift.pipeline.gauntlet import summary, verdicts
 from ringrift.store import games, models, runs, stages
 from ringrift.store.ledger import Tx
 from ringrift.store.runs import RunRow
@@ -144,7 +144,7 @@ def stage_status(stage: str, rows: Sequence[StageRow], now: float) -> StageStatu
         units_done=len(done),
         seconds=seconds,
         figures=figures,
-        eta_seconds=None if ended else _eta(stage, rows, figures, seconds),
+        eta_seconds=_eta(stage, rows, figures, seconds) if state == RUNNING else None,
     )
 
 

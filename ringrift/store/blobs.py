@@ -13,6 +13,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +33,9 @@ CHUNK = 1 << 20
 
 #: Name of a file that is still being written begins so.
 ASIDE = ".tmp-"
+
+#: Age at which a half-written file of an unknown writer is a left-over.
+SWEEP_SECONDS = 86400.0
 
 
 class BadBlob(BadInput):
@@ -127,13 +131,14 @@ class BlobStore:
     def sweep(self) -> int:
         """Remove half-written files that no living process can be writing; how many.
 
-        Called at start, while the state directory is ours alone.
+        A name tells its writer, `.tmp-<pid>-...`; one that does not is left for a day.
         """
         swept = 0
         for folder in ("shards", "datasets", "models", "runs"):
             for path in (self.home / folder).glob(f"**/{ASIDE}*"):
-                path.unlink(missing_ok=True)
-                swept += 1
+                if _is_left_over(path):
+                    path.unlink(missing_ok=True)
+                    swept += 1
         return swept
 
     def _write(self, stream: IO[bytes], folder: str, suffix: str) -> Blob:
@@ -175,7 +180,7 @@ def file_sha256(path: Path) -> str:
 @contextmanager
 def _aside(folder: Path, suffix: str) -> Iterator[tuple[IO[bytes], Path]]:
     folder.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=ASIDE, suffix=suffix, dir=folder)
+    handle, name = tempfile.mkstemp(prefix=f"{ASIDE}{os.getpid()}-", suffix=suffix, dir=folder)
     path = Path(name)
     try:
         with os.fdopen(handle, "wb") as out:
@@ -183,6 +188,20 @@ def _aside(folder: Path, suffix: str) -> Iterator[tuple[IO[bytes], Path]]:
             yield out, path
     finally:
         path.unlink(missing_ok=True)
+
+
+def _is_left_over(path: Path) -> bool:
+    """Whether nobody can still be writing this file."""
+    writer = path.name.removeprefix(ASIDE).partition("-")[0]
+    try:
+        if writer.isdigit():
+            os.kill(int(writer), 0)
+            return False
+        return path.stat().st_mtime < time.time() - SWEEP_SECONDS
+    except ProcessLookupError:
+        return True
+    except OSError:  # another's process, or gone by itself
+        return False
 
 
 def _sync_folder(folder: Path) -> None:

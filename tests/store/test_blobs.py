@@ -1,4 +1,7 @@
 import hashlib
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -68,9 +71,13 @@ def test_nothing_half_written_is_left(store, tmp_path):
         store.adopt(tmp_path / "missing", "shards")
     folder = store.home / "shards"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{ASIDE}left-by-a-killed-writer").write_bytes(b"x")
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    (folder / f"{ASIDE}{gone.pid}-left-by-a-killed-writer").write_bytes(b"x")
+    mine = folder / f"{ASIDE}{os.getpid()}-being-written"
+    mine.write_bytes(b"x")
     assert store.sweep() == 1
-    assert list(folder.iterdir()) == []
+    assert list(folder.iterdir()) == [mine]
 
 
 def test_copies_to_and_from_another_store_are_verified(store, tmp_path):
