@@ -64,8 +64,6 @@ def run_loop(
     closed: list[RunRow] = []
     iteration = 0
     while not loop.max_iterations or iteration < loop.max_iterations:
-        if iteration:
-            _cool_down(ctx)
         iteration += 1
         for config in loop.configs:
             if closed and out_of_time() and not loop.max_iterations:
@@ -87,13 +85,6 @@ def run_loop(
             if loop.until_promotion and run.outcome == runs.PROMOTED:
                 return closed
     return closed
-
-
-def _cool_down(ctx: Context) -> None:
-    """Wait between iterations, as loop.iteration_cooldown_seconds says."""
-    end = time.monotonic() + ctx.settings.loop.iteration_cooldown_seconds
-    while time.monotonic() < end and not ctx.stop():
-        time.sleep(min(LOOK_SECONDS, max(0.0, end - time.monotonic())))
 
 
 def in_this_process(helpers: int) -> Drive:
