@@ -31,6 +31,7 @@ from ringrift.broker.guard import guarded
 from ringrift.broker.lock import take_lock
 from ringrift.broker.server import write_private
 from ringrift.cli.devices import ONE_THREAD, gpu_workers, usable_cores
+from ringrift.cli.leftovers import sweep
 from ringrift.errors import BadInput
 from ringrift.pipeline.queues import CONTROL, CPU, GPU
 from ringrift.settings.home import prepare_home
@@ -122,6 +123,7 @@ class Stack:
             self.home / LOCK, f"{self.home} is in use: process {{}} runs `ringrift up`"
         )
         try:
+            sweep(self.home)
             if not self._environ.get("CELERY_BROKER_URL", "").strip():
                 self.broker = EmbeddedBroker(self.home)
                 self.broker.start()

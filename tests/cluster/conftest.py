@@ -35,18 +35,20 @@ cluster:
 class SmallStack(Stack):
     """The stack with small services, driven by the test."""
 
+    config = QUICK
+    patience = PATIENCE
     program = (sys.executable, str(Path(__file__).with_name("small_celery.py")))
 
     def __init__(self, home: Path, **extra: str) -> None:
         config = home.with_name("quick.yaml")
-        config.write_text(QUICK)
+        config.write_text(self.config)
         settings = Settings.load(config, {})
         super().__init__(home, settings, config=str(config), extra=extra, flower=False)
         self.ledger = None
 
     def until(self, reached, about):
         """Look after the children until something holds; fail with the logs' ends if it does not."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + self.patience
         while not (value := reached()):
             self.check()
             time.sleep(0.05)
