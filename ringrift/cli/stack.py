@@ -31,11 +31,11 @@ from ringrift.broker.guard import guarded
 from ringrift.broker.lock import take_lock
 from ringrift.broker.server import write_private
 from ringrift.cli.devices import ONE_THREAD, gpu_workers, usable_cores
-from ringrift.cli.leftovers import sweep
 from ringrift.errors import BadInput
 from ringrift.pipeline.queues import CONTROL, CPU, GPU
 from ringrift.settings.home import prepare_home
 from ringrift.settings.settings import Settings
+from ringrift.store.blobs import BlobStore
 
 #: Flower is for this machine only.
 LOOPBACK = "127.0.0.1"
@@ -123,7 +123,7 @@ class Stack:
             self.home / LOCK, f"{self.home} is in use: process {{}} runs `ringrift up`"
         )
         try:
-            sweep(self.home)
+            BlobStore(self.home).sweep()  # half files of a process that was killed
             if not self._environ.get("CELERY_BROKER_URL", "").strip():
                 self.broker = EmbeddedBroker(self.home)
                 self.broker.start()

@@ -6,7 +6,6 @@ import signal
 import pytest
 from sqlalchemy import text
 
-from ringrift.cli.leftovers import sweep
 from ringrift.cli.stack import Stack
 from ringrift.store import stages
 from ringrift.store.blobs import BlobStore
@@ -68,5 +67,5 @@ def test_a_real_run_survives_kills_in_every_long_stage(home):
         assert all(again[stage] >= 2 for stage in ("selfplay", "train", "evaluate")), again
         assert verify(stack.ledger, BlobStore(home)) == []
     assert not family(home)
-    sweep(home)  # as the next start does
+    BlobStore(home).sweep()  # as the next start does
     assert not list(home.glob("**/.tmp-*"))
