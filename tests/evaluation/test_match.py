@@ -1,6 +1,7 @@
 """Matches: seats, openings, swaps, chunks and early stops, with real agents on real boards."""
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from ringrift.errors import BadInput
 from ringrift.evaluation.match import (
     MatchProgress,
     decision_seeds,
+    make_agents,
     openings,
     play_agents,
     play_block_range,
@@ -20,6 +22,8 @@ from ringrift.evaluation.match import (
 from ringrift.evaluation.result import MatchGame, join_blocks
 from ringrift.evaluation.spec import MatchSpec
 from ringrift.evaluation.stats import Decision, decided, look_schedule
+from ringrift.nets.arch import Arch
+from ringrift.nets.checkpoint import init_model, save_model
 from ringrift.rules.boards import board, tables
 from ringrift.rules.game import GameOptions
 from ringrift.rules.kernels import constants as k
@@ -205,5 +209,24 @@ def test_spec_round_trip() -> None:
 def test_decision_seeds() -> None:
     """Seeds differ between games and between decisions."""
     base = np.arange(1000, dtype=np.uint64)
-    seeds = np.concatenate([decision_seeds(base, d) for d in range(50)])
+    number = np.ones(1000, dtype=np.uint64)
+    seeds = np.concatenate([decision_seeds(base, number * np.uint64(d)) for d in range(50)])
     assert np.unique(seeds).size == seeds.size
+
+
+def test_networks_in_chunks(tmp_path: Path) -> None:
+    """With networks, too, a piece of a match is what the whole match has there."""
+    config = HEX
+    files = {}
+    for seed in (1, 2):
+        net = init_model(config, Arch(channels=8, blocks=1), seed)
+        path, sha256 = save_model(net, tmp_path)
+        files[sha256] = path
+    first, second = files
+    a = AgentSpec("gumbel-mcts", first, simulations=4)
+    spec = MatchSpec(config, a, AgentSpec("policy-only", second), games=20, seed=1)
+    agents = make_agents(spec, files.__getitem__)
+    whole = play_agents(spec, agents).games
+    pieces = [play_block_range(spec, agents, first, 5) for first in (5, 0)]
+    assert join_blocks(spec, pieces) == whole
+    assert len({game.id for game in whole}) == 20
