@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from benchmarks.machine import Timing, repeat
 from ringrift.agents import AgentSpec
 from ringrift.configs import Config
@@ -15,7 +17,7 @@ def play(kind: str, games: int) -> None:
     play_agents(spec, make_agents(spec, _no_model))
 
 
-def _no_model(sha256: str) -> None:
+def _no_model(sha256: str) -> Path:
     raise AssertionError(sha256)
 
 
