@@ -172,10 +172,18 @@ def _eta(
         games, planned = figures.get("games", 0), figures.get("planned_games", 0)
         return None if not games or seconds < 1.0 else seconds * (planned - games) / games
     if stage == "evaluate":  # at most: a gate may be decided before
-        done = sum(row.state in (DONE, ABANDONED) for row in rows)
+        done = sum(_share(row) for row in rows)
         return None if not done else seconds * (len(rows) - done) / done
     eta = (rows[0].progress or {}).get("eta") if rows else None
     return None if eta is None else float(eta)
+
+
+def _share(row: StageRow) -> float:
+    """How much of a unit is done, 0 to 1."""
+    if row.state in (DONE, ABANDONED):
+        return 1.0
+    progress = row.progress or {}
+    return float(progress.get("games", 0)) / float(progress.get("of", 1) or 1)
 
 
 def _sentence(
@@ -216,7 +224,8 @@ def _sentence(
                 f"needs {g['bound']:.2f}: {g['decision']})"
                 for g in gates
             )
-            text = f"the gates: {each}"
+            under_way = sum((r.progress or {}).get("games", 0) for r in own if r.state == RUNNING)
+            text = f"the gates: {each}; {under_way} more games are over in running tasks"
         case _:
             text = f"a stage that {DOING[stage.stage]}"
     silent = [row for row in own if row.state == PENDING]
