@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from typing import Annotated, NoReturn
 
 import typer
 
 from ringrift.broker.address import broker_address, shown
+from ringrift.broker.guard import guarded
 from ringrift.cli.options import SettingsFile
 from ringrift.cli.stack import Stack
-from ringrift.errors import Interrupted
+from ringrift.errors import Interrupted, NotReached
 from ringrift.settings import Settings, home
 
 app = typer.Typer(add_completion=False)
@@ -34,6 +37,7 @@ def up(
     stack = Stack(home(), found, config=str(settings) if settings else None, flower=flower)
     began = time.monotonic()
     try:
+        warm_up()
         stack.start()
         announce(stack)
         while True:
@@ -46,6 +50,17 @@ def up(
         stack.stop()
     seconds = time.monotonic() - began
     raise Interrupted(f"stopped after {seconds:.0f} s; the next `ringrift up` goes on from here")
+
+
+def warm_up() -> None:
+    """Compile the kernels, if they are not, before every worker would do it for itself.
+
+    In a process of its own: this one starts others for days, and needs neither torch nor numba.
+    """
+    command = [sys.executable, "-c", "from ringrift.cli.main import main; main()"]
+    done = subprocess.run(guarded([*command, "warmup", "--quiet"]), check=False)
+    if done.returncode:
+        raise NotReached(f"the kernels could not be compiled (exit code {done.returncode})")
 
 
 def announce(stack: Stack) -> None:
