@@ -56,6 +56,7 @@ def celery_settings(settings: Settings, address: BrokerAddress) -> dict[str, Any
         # ── Workers ──
         # `celery -A ringrift worker -Q gpu` as it stands: a busy thread leaves the main thread
         # free to answer pings, and may have children (the trainer), which a prefork child may not.
+        # Where prefork is wanted: -P processes.
         "worker_pool": "threads",
         # One task has one device, or one core.
         "worker_concurrency": 1,

@@ -15,6 +15,7 @@ from typing import Any
 
 from celery import chain, chord
 from celery.canvas import Signature
+from celery.result import denied_join_result
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
@@ -63,8 +64,10 @@ class CeleryDispatcher:
         With the broker down this takes about 20 s: Celery's own tries.
         """
         try:
-            for flow in flows(issue):
-                flow.apply_async()
+            # Nobody waits for a result: without this, each sender would subscribe to each of them.
+            with denied_join_result():
+                for flow in flows(issue):
+                    flow.apply_async()
         except (OperationalError, RedisError) as error:
             raise BrokerAway(f"{issue.stage} could not be sent: {error}") from error
 

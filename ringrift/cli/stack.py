@@ -141,7 +141,9 @@ class Stack:
             Role(f"gpu{n}", ("worker", "-Q", GPU, "-n", f"gpu{n}@%h", *quiet), environ)
             for n, environ in enumerate(gpu_workers(self._environ), start=1)
         ]
-        children = ("-P", "prefork", "-c", str(max(1, usable_cores() // 2)))
+        # Celery's word for prefork that counts: with another pool in the settings, "-P prefork"
+        # is taken for the option's default and loses against them.
+        children = ("-P", "processes", "-c", str(max(1, usable_cores() // 2)))
         threads = ("-P", "threads", "-c", "2")
         roles += [
             Role("cpu", ("worker", "-Q", CPU, "-n", "cpu@%h", *children, *quiet), ONE_THREAD),

@@ -22,16 +22,6 @@ def settings():
     return Settings.load("unified_loop", {})
 
 
-@pytest.fixture(scope="module")
-def celery_app():
-    """The app with its tasks; no connection is made."""
-    from ringrift.celery import loaded
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CELERY_BROKER_URL", URL)
-        yield loaded()
-
-
 @pytest.mark.parametrize("row", beat_schedule.SCHEDULE, ids=lambda row: row.task)
 def test_schedule_rows_are_sound(celery_app, settings, row):
     """Each entry's task is registered, its queue exists and serves the task, and it expires."""

@@ -7,6 +7,8 @@ import psutil
 import pytest
 from sqlalchemy import text
 
+from ringrift.broker.address import client_of
+from ringrift.pipeline.deferral import is_unified_loop_running
 from tests.cluster.conftest import SmallStack, family
 
 pytestmark = pytest.mark.processes
@@ -65,6 +67,17 @@ def test_worker_killed_in_the_middle(home, stage):
         check(stack)
 
 
+def test_child_of_a_worker_killed(home):
+    """kill -9 of a prefork child in its task: its worker lives on, and the task is done again."""
+    with SmallStack(home, RINGRIFT_TEST_HOLD="sync") as stack:
+        child = psutil.Process(stack.held())
+        assert child.ppid() == stack.child("cpu").process.pid
+        child.kill()
+        stack.go()
+        check(stack)
+        assert stack.child("cpu").restarts == 0
+
+
 def test_everything_killed_and_started_again(home):
     """kill -9 of every process, broker included, in the middle of selfplay: the next start goes on."""
     stack = SmallStack(home, RINGRIFT_TEST_HOLD="selfplay")
@@ -82,6 +95,13 @@ def test_stopped_in_order_and_started_again(home):
     """An orderly stop in the middle of a stage gives the work back: no failure, no half file."""
     with SmallStack(home, RINGRIFT_TEST_HOLD="evaluate") as stack:
         stack.held()
+        client = client_of(stack.broker.url)
+        before = dict(client.zrange("unacked_index", 0, -1, withscores=True))
+        held = max(before, key=before.get)
+        stack.until(
+            lambda: (client.zscore("unacked_index", held) or 0.0) > before[held],
+            "the renewal of a delivery that is at work",
+        )
     assert not family(home)
     assert not list(home.glob("**/.tmp-*"))
     with stack.read() as tx:
@@ -95,10 +115,12 @@ def test_stopped_in_order_and_started_again(home):
         check(again)
 
 
-def test_two_beats_have_one_master(home):
+def test_two_beats_have_one_master(home, monkeypatch):
     """A second beat stands by and sends nothing; it takes over when the first is killed."""
     with SmallStack(home, RINGRIFT_TEST_HOLD="selfplay") as stack:
         stack.held()
+        monkeypatch.setenv("RINGRIFT_HOME", str(home))
+        assert is_unified_loop_running()
         beat = stack.child("beat")
         second = stack._launch(type(beat.role)("beat2", beat.role.arguments))
         log = stack.log_of("beat2")
@@ -113,6 +135,7 @@ def test_two_beats_have_one_master(home):
         check(stack)
         os.kill(second.pid, signal.SIGTERM)
         second.wait(20)
+    assert not is_unified_loop_running()
 
 
 def test_broker_killed_in_the_middle(home):
