@@ -11,17 +11,13 @@ from ringrift.rules.kernels import constants as k
 from ringrift.search.evaluator import Evaluator, UniformEvaluator
 from ringrift.search.gumbel import SearchPool
 from ringrift.search.kernels.lockstep import read_policy
-from tests.nets.positions import actions_of, random_positions
+from tests.nets.positions import actions_of
 from tests.rules.positions import position, row
+from tests.search.decisions import decision_positions
 from tests.search.evaluators import HashEvaluator, SeatEvaluator
 from tests.search.reference import Search
 
 HEX = Config("hex8", 2)
-
-
-def some_positions(config, count, seed=3):
-    """Positions of random games with a decision due."""
-    return random_positions(config, games=2, seed=seed, most=count)
 
 
 def seeds_for(count, seed=5):
@@ -62,7 +58,7 @@ def test_against_reference(name, count, settings, noise):
     evaluator = HashEvaluator(config)
     pool = SearchPool(evaluator, [settings[0]], *settings[1:])
     plain = Search(evaluator, *settings[1:])
-    states, seeds = some_positions(config, count), seeds_for(count)
+    states, seeds = decision_positions(config, count), seeds_for(count)
     chosen, values = pool.search(states, seeds, noise)
     for i in range(count):
         expected = plain.run(states[i], settings[0], seeds[i], noise)
@@ -239,7 +235,7 @@ def test_same_seat_moves_twice():
 @pytest.mark.parametrize("config", [HEX, Config("square8", 3)], ids=str)
 def test_alone_or_among_others(config):
     """A position gets the same result alone, among 64 others, in another slot and in a narrower pool."""
-    states, seeds = some_positions(config, 70), seeds_for(70)
+    states, seeds = decision_positions(config, 70), seeds_for(70)
     wide = pool_for(HashEvaluator(config, 64)).search(states, seeds, 1.0)
     narrow = pool_for(HashEvaluator(config, 5)).search(states, seeds, 1.0)
     for together in (wide, narrow):
@@ -254,7 +250,7 @@ def test_alone_or_among_others(config):
 
 def test_seeds_decide():
     """Equal seeds give equal results, also in a pool that was used before; other seeds other noise."""
-    states = some_positions(HEX, 32)
+    states = decision_positions(HEX, 32)
     pool = pool_for(HashEvaluator(HEX))
     first = pool.search(states, seeds_for(32, 1), 1.0)[0].copy()
     other = pool.search(states, seeds_for(32, 2), 1.0)[0].copy()
@@ -267,7 +263,7 @@ def test_seeds_decide():
 
 def test_input_is_left_alone():
     """A search does not change the positions that it was given, and needs them no longer afterwards."""
-    states = some_positions(HEX, 10)
+    states = decision_positions(HEX, 10)
     before = states.copy()
     pool_for(HashEvaluator(HEX)).search(states, seeds_for(10), 1.0)
     assert (states == before).all()
@@ -276,7 +272,7 @@ def test_input_is_left_alone():
 @pytest.mark.parametrize("simulations", [1, 2, 3, 16, 50])
 def test_budget_is_kept(simulations):
     """Visits of the root add up to the budget, on no more actions than may be considered, all legal."""
-    states = some_positions(HEX, 20)
+    states = decision_positions(HEX, 20)
     evaluator = HashEvaluator(HEX, 20)
     pool = pool_for(evaluator, simulations, max_considered=8)
     chosen, values = pool.search(states, seeds_for(20), 1.0)
