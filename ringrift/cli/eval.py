@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as jsonlib
-import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ringrift.cli.lookup import find_model, open_existing_ledger
 from ringrift.cli.options import Json, SettingsFile
 from ringrift.configs import Config
 from ringrift.errors import BadInput, NegativeVerdict
@@ -173,7 +173,7 @@ def ratings(config: ConfigName, *, json: Json = False) -> None:
     from ringrift.evaluation.elo_service import get_elo_service
 
     wanted = Config.parse(config)
-    ranked: list[Rating] = list(get_elo_service(_open_ledger()).ratings(wanted).values())
+    ranked: list[Rating] = list(get_elo_service(open_existing_ledger()).ratings(wanted).values())
     if json:
         print(jsonlib.dumps({"config": str(wanted), "ratings": [r.as_dict() for r in ranked]}))
         return
@@ -201,7 +201,7 @@ class _Setup:
 
     def ledger(self) -> Ledger:
         """The ledger of the state directory."""
-        return _open_ledger()
+        return open_existing_ledger()
 
     def bounds(self) -> dict[str, float]:
         """Lower bounds of the gates for this number of players."""
@@ -219,7 +219,7 @@ def _setup(config: str, simulations: int | None, settings: Path | None) -> _Setu
         config=wanted,
         simulations=simulations or found.evaluation.simulations,
         search=found.search,
-        lookup=lambda name: _lookup(wanted, name),
+        lookup=lambda name: find_model(wanted, name),
     )
     gates = {
         "random": found.evaluation.random_lower_bound,
@@ -237,26 +237,6 @@ def _opponents(names: AgentNames, asked: str | None) -> dict[str, AgentSpec]:
         with suppress(BadInput):
             row[name] = names.agent(name)
     return row
-
-
-def _lookup(config: Config, name: str) -> tuple[str, Path]:
-    from ringrift.models.registry import resolve
-    from ringrift.settings import home
-    from ringrift.store.blobs import BlobStore
-
-    found = resolve(_open_ledger(), BlobStore(home()), config, name)
-    return found.sha256, found.path
-
-
-def _open_ledger() -> Ledger:
-    """The ledger, if there is one: looking something up makes none."""
-    from ringrift.settings import DATABASE, home
-    from ringrift.store.ledger import open_ledger
-
-    folder = home()
-    if not os.environ.get("RINGRIFT_DATABASE_URL") and not (folder / DATABASE).is_file():
-        raise BadInput(f"no ledger in {folder} yet: ringrift training-loop makes one")
-    return open_ledger(folder)
 
 
 def _record(ledger: Ledger, result: MatchResult) -> None:

@@ -57,7 +57,7 @@ COMMANDS: Final = (
     Command("up", "start the whole cluster on this machine"),
     Command("down", "stop it"),
     Command("broker", "the embedded broker: broker url, broker status", group=True),
-    Command("selfplay", "make games of one model, as shards"),
+    Command("selfplay", "make games of one model, as shards: selfplay run", group=True),
     Command("eval", "matches between agents and ratings: eval match", group=True),
     Command("data", "recorded games and datasets: data stats, data check", group=True),
     Command("game", "play, draw and show single games: game draw, game show", group=True),

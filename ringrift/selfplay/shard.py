@@ -93,6 +93,8 @@ class ShardProgress:
     plies: int
     seconds: float
     evaluations: int
+    #: Ending -> finished games.
+    victories: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,13 @@ def produce_shard(
                 reported = now
                 progress(
                     ShardProgress(
-                        games, spec.games, positions, plies, now - start, pool.evaluations
+                        games=games,
+                        games_total=spec.games,
+                        positions=positions,
+                        plies=plies,
+                        seconds=now - start,
+                        evaluations=pool.evaluations,
+                        victories=dict(victories),
                     )
                 )
     assert writer.path is not None

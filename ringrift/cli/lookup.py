@@ -1,0 +1,37 @@
+"""Finding what the state directory knows, without making one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ringrift.configs import Config
+from ringrift.errors import BadInput
+
+if TYPE_CHECKING:
+    from ringrift.store.ledger import Ledger
+
+
+def open_existing_ledger() -> Ledger:
+    """The ledger, if there is one: looking something up makes none."""
+    from ringrift.settings import DATABASE, home
+    from ringrift.store.ledger import open_ledger
+
+    folder = home()
+    if not os.environ.get("RINGRIFT_DATABASE_URL") and not (folder / DATABASE).is_file():
+        raise BadInput(f"no ledger in {folder} yet: ringrift training-loop makes one")
+    return open_ledger(folder)
+
+
+def find_model(config: Config, name: str) -> tuple[str, Path]:
+    """Return sha256 and file of a model by name, hash or file; see ringrift/models/registry.py."""
+    from ringrift.models.registry import resolve
+    from ringrift.settings import home
+    from ringrift.store.blobs import BlobStore, file_sha256
+
+    path = Path(name).expanduser()
+    if path.is_file():  # needs no ledger
+        return file_sha256(path), path
+    found = resolve(open_existing_ledger(), BlobStore(home()), config, name)
+    return found.sha256, found.path
