@@ -37,7 +37,7 @@ class SmallStack(Stack):
 
     config = QUICK
     patience = PATIENCE
-    program = (sys.executable, str(Path(__file__).with_name("small_celery.py")))
+    program: tuple[str, ...] = (sys.executable, str(Path(__file__).with_name("small_celery.py")))
 
     def __init__(self, home: Path, **extra: str) -> None:
         config = home.with_name("quick.yaml")
