@@ -131,7 +131,7 @@ def choose_uniform(s, games, t, seeds, out_codes):
     """
     out = np.empty(MAX_MOVES, np.int32)
     for i in range(games.size):
-        n = list_all(s, games[i], t, True, out)
+        n = list_all(s, games[i], t, np.bool_(1), out)
         _, z = next_random(seeds[i])
         out_codes[i] = out[random_below(z, n)]
 

@@ -34,7 +34,7 @@ def _policy_row(moved, b, t, planes, actions, probs, legal, place, out_index, ou
     ``actions`` are already moved. What is not legal (a free recovery slide among equal runs, see
     ringrift.nets.symmetry) is left out, and the rest scaled to sum 1.
     """
-    count = min(list_all(moved, b, t, False, legal), out_index.size)
+    count = min(list_all(moved, b, t, np.bool_(0), legal), out_index.size)
     for i in range(count):
         place[legal[i]] = i
         out_index[i] = _output_index(t, np.int64(legal[i]), planes)

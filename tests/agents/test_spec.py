@@ -1,0 +1,70 @@
+"""Agent specs: what an agent is, and the identity that ratings belong to."""
+
+import dataclasses
+
+import pytest
+
+from ringrift.agents import AGENT_KINDS, AgentSpec, make_agent
+from ringrift.configs import Config
+from ringrift.errors import BadInput
+
+SHA = "0123456789ab" + 52 * "c"
+HEX = Config("hex8", 2)
+
+
+@pytest.mark.parametrize(
+    ("spec", "identity"),
+    [
+        (AgentSpec("random"), "random"),
+        (AgentSpec("heuristic"), "heuristic"),
+        (AgentSpec("policy-only", SHA), "policy-only:0123456789ab"),
+        (AgentSpec("gumbel-mcts", SHA, 64), "gumbel-mcts:0123456789ab:s64"),
+    ],
+)
+def test_identity(spec, identity):
+    """The identity names kind, weights and budget, and never changes: ledgers hold it."""
+    assert spec.identity == identity
+
+
+def test_every_kind_is_known():
+    """Each kind that may be typed has a spec, and no other word has."""
+    for kind in AGENT_KINDS:
+        model = SHA if kind in ("policy-only", "gumbel-mcts") else None
+        assert AgentSpec(kind, model, 8 if kind == "gumbel-mcts" else None).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("gumbel_mcts", SHA, 8), "did you mean 'gumbel-mcts'"),
+        (("random", SHA), "random takes no model"),
+        (("policy-only",), "policy-only needs a model"),
+        (("gumbel-mcts", None, 8), "gumbel-mcts needs a model"),
+        (("gumbel-mcts", SHA), "gumbel-mcts needs number of simulations"),
+        (("policy-only", SHA, 8), "policy-only takes no number of simulations"),
+        (("gumbel-mcts", SHA, 1), "simulations is 1: expected 2 to 100000"),
+    ],
+)
+def test_nonsense_is_refused(arguments, message):
+    """A spec that no agent can have is refused in one line that says what was expected."""
+    with pytest.raises(BadInput, match=message) as error:
+        AgentSpec(*arguments)
+    assert "\n" not in str(error.value)
+
+
+def test_budget_and_weights_are_the_agent():
+    """Specs of other weights or another budget are other agents; a spec survives JSON."""
+    spec = AgentSpec("gumbel-mcts", SHA, 64)
+    others = [
+        dataclasses.replace(spec, simulations=32),
+        dataclasses.replace(spec, model_sha256="f" * 64),
+        AgentSpec("policy-only", SHA),
+    ]
+    assert len({s.identity for s in [spec, *others]}) == 4
+    assert AgentSpec.from_dict(spec.as_dict()) == spec
+
+
+def test_model_file_is_needed():
+    """An agent with a network cannot be made without the file of its weights."""
+    with pytest.raises(BadInput, match="gumbel-mcts:0123456789ab:s8 needs the file of its model"):
+        make_agent(AgentSpec("gumbel-mcts", SHA, 8), HEX)
