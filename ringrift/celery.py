@@ -26,6 +26,7 @@ from ringrift.broker.embedded import running_url
 from ringrift.celery_deliveries import DeliveryKeeper
 from ringrift.celery_settings import SCHEDULE_MODULE, TASK_MODULES, celery_settings
 from ringrift.errors import BadInput, RingRiftError
+from ringrift.pipeline.context import open_context
 from ringrift.pipeline.lease import Holder, read_lease
 from ringrift.settings.home import home
 from ringrift.settings.settings import Settings
@@ -82,15 +83,17 @@ def _is_celery_command(argv: list[str]) -> bool:
     return named and "--help" not in argv
 
 
-def _refuse_early() -> None:
+def _refuse_early(argv: list[str]) -> None:
     """Check all that can be wrong; end the process with one line and exit code 2 if it is."""
     try:
         Settings.load()
         check_reachable(broker_address(home()))
+        if {"worker", "beat"} & set(argv):
+            open_context().ledger.close()
     except RingRiftError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - this is the command's output
         sys.exit(error.exit_code)
 
 
 if _is_celery_command(sys.argv):
-    _refuse_early()
+    _refuse_early(sys.argv)

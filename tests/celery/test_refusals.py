@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from ringrift.broker.embedded import EmbeddedBroker
+
 pytestmark = pytest.mark.processes
 
 
@@ -40,6 +42,21 @@ def test_one_line_and_exit_2(tmp_path, environ, said):
     assert done.returncode == 2, done.stderr
     assert said in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["worker", "beat"])
+def test_state_that_cannot_be_used(tmp_path, command):
+    """A state directory that is a file, and a ledger that nobody knows, are refused as well."""
+    with EmbeddedBroker(tmp_path / "broker") as broker:
+        url = {"CELERY_BROKER_URL": broker.url}
+        home = tmp_path / "file"
+        home.write_text("no folder")
+        done = celery(home, command, **url)
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+        assert str(home) in done.stderr
+        done = celery(tmp_path, command, **url, RINGRIFT_DATABASE_URL="nonsense")
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+        assert "RINGRIFT_DATABASE_URL" in done.stderr
 
 
 def test_beat_too(tmp_path):
