@@ -140,12 +140,8 @@ def play(plan: Sequence[ShardSpec], model: Path, folder: Path) -> list[ShardResu
             for spec in plan:
                 made.append(produce_shard(spec, model, folder, lambda at: told(list(made), at)))
     except (KeyboardInterrupt, Interrupted):
-        if not made:
-            raise Interrupted("interrupted: no shard was whole, nothing is kept") from None
-        games = sum(result.games for result in made)
-        raise Interrupted(
-            f"interrupted: {len(made)} of {len(plan)} shards with {games} games are in {folder}"
-        ) from None
+        # a shard may have got its name just before: the folder knows, `made` may not
+        raise Interrupted(f"interrupted: the shards that are whole are in {folder}") from None
     return made
 
 
