@@ -25,18 +25,18 @@ class TrainSpec:
     config              what is played, ``hex8:2``
     seed                order of samples and symmetries                         0
     batch_size          rows of a step                                          256      4096              256
-    sample_reuse        times each row is used; steps = reuse x rows / batch    4.0      about 1 per move  about 4
+    sample_reuse        times each row is used; steps = reuse x rows / batch    2.0      about 1 per move  about 4
     max_steps           upper bound on steps, 0 none                            0        700 000
     optimizer           adamw or sgd (momentum 0.9)                             adamw    sgd               sgd
     learning_rate       highest, per step                                       0.002    0.2, then lower   6e-5/sample
     final_fraction      of the highest, where the cosine ends                   0.1
     warmup_fraction     of the steps, over which it rises from 0                0.05     0                 0
-    weight_decay        decoupled, of convolution and matrix weights            1e-4     1e-4 (as L2)      3e-5 (L2)
+    weight_decay        decoupled, of convolution and matrix weights            0.05     1e-4 (as L2)      3e-5 (L2)
     gradient_clip       highest norm of a gradient                              1.0      none              none
     ema_decay           per step; the averaged weights are saved                0.995    none              swa
     value_weight        of the value loss, policy being 1                       1.0      1                 1.5
-    territory_weight    of final territory, mean per cell                       0.15     -                 0.06 summed
-    eliminated_weight   of final eliminated rings                               0.15     -                 -
+    territory_weight    of final territory, mean per cell                       0.5      -                 0.06 summed
+    eliminated_weight   of final eliminated rings                               1.0      -                 -
     root_value_share    of the search's root value in the value target          0.25     0                 0
     calibrate           scale the value's logits to fit held-out games          True     -                 -
     heldout_rows        rows of held-out games that losses are measured on      4096
@@ -45,23 +45,25 @@ class TrainSpec:
     threads             compute threads, 0 leaves torch's choice                1
     checkpoint_seconds  how often the state is written, to go on from           60.0
     =================== ======================================================= ======== ================= ===========
+
+    The defaults differ from the published ones where games are few: docs/network.md has the measurements.
     """
 
     config: str
     seed: int = 0
     batch_size: int = 256
-    sample_reuse: float = 4.0
+    sample_reuse: float = 2.0
     max_steps: int = 0
     optimizer: str = "adamw"
     learning_rate: float = 0.002
     final_fraction: float = 0.1
     warmup_fraction: float = 0.05
-    weight_decay: float = 1e-4
+    weight_decay: float = 0.05
     gradient_clip: float = 1.0
     ema_decay: float = 0.995
     value_weight: float = 1.0
-    territory_weight: float = 0.15
-    eliminated_weight: float = 0.15
+    territory_weight: float = 0.5
+    eliminated_weight: float = 1.0
     root_value_share: float = 0.25
     calibrate: bool = True
     heldout_rows: int = 4096

@@ -22,11 +22,13 @@ SMALL = Arch(channels=16, blocks=3, policy_width=16, value_width=16, value_hidde
 def lively(config, arch=SMALL):
     """A network whose outputs differ between positions as much as a trained one's."""
     net = init_model(config, arch, 1)
+    random = torch.Generator().manual_seed(2)
     with torch.no_grad():
         for block in net.blocks:
             block.second.norm.weight.fill_(0.5)
         for head in (net.policy_out, net.value_out, net.tail_out):
-            head.weight.mul_(10)
+            bound = (6.0 / head.weight[0].numel()) ** 0.5
+            head.weight.uniform_(-bound, bound, generator=random)
     return net
 
 

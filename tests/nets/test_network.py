@@ -52,6 +52,8 @@ def test_folding_keeps_the_function(config):
     for seed in range(3):  # give the norms statistics of their own
         net(*inputs(net, 16, seed))
     torch.nn.init.ones_(net.blocks[0].second.norm.weight)
+    for head in (net.policy_out, net.tail_out, net.value_out):  # they start at zero
+        torch.nn.init.normal_(head.weight)
     net.eval()
     planes, scalars = inputs(net, 4, 9)
     with torch.no_grad():

@@ -31,6 +31,7 @@ def test_too_few_rows_change_nothing():
 def test_it_divides_the_value_logits():
     """Applied to a network, the temperature divides the value's logits and changes nothing else."""
     net = init_model(Config("hex8", 2), Arch(8, 1), 1)
+    torch.nn.init.normal_(net.value_out.weight)  # it starts at zero
     planes, scalars = torch.rand(4, net.inputs, 9, 9), torch.rand(4, net.scalars)
     with torch.no_grad():
         before = net(planes, scalars)

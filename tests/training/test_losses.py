@@ -21,6 +21,8 @@ def case(tmp_path):
     dataset = Dataset(synthetic_dataset(tmp_path, HEX, 3), HEX)
     batch = Batcher(dataset, 32, 0.0).make(dataset.training_rows[:32], np.zeros(32, np.int64))
     net = init_model(HEX, Arch(8, 1), 1)
+    for head in (net.policy_out, net.tail_out, net.value_out):  # they start at zero
+        torch.nn.init.normal_(head.weight, generator=torch.Generator().manual_seed(1))
     spec = TrainSpec("hex8:2", value_weight=2.0)
     return net(batch.planes, batch.scalars), batch, losses_of(spec, dataset.full_share), dataset
 

@@ -124,7 +124,7 @@ def test_a_loss_that_is_no_number_is_named(tmp_path):
     arrays = synthetic_arrays(HEX, 3, heldout_games=0)
     arrays["weight"][:] = np.float32("inf")
     path = write_npz(tmp_path, arrays, {})
-    with pytest.raises(LossDiverged, match="step 1 of 12"):
+    with pytest.raises(LossDiverged, match="step 1 of "):
         train(SPEC, path, None, tmp_path / "run", arch=SMALL)
 
 
