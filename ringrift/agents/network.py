@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ringrift.agents.evaluators import evaluator_of
 from ringrift.agents.spec import AgentSpec
 from ringrift.configs import Config
 from ringrift.errors import BadInput
-from ringrift.nets.backends import TorchEvaluator, default_backend
+from ringrift.nets.backends import default_backend
 from ringrift.nets.checkpoint import load_model
 from ringrift.rules.boards import tables
 from ringrift.search.gumbel import SearchPool
@@ -32,7 +33,7 @@ class NetworkAgent:
             )
         self.spec = spec
         self.config = config
-        self.evaluator = TorchEvaluator(model.net, default_backend(BATCH))
+        self.evaluator = evaluator_of(model.net, default_backend(BATCH))
         self._pool: SearchPool | None = None
         if spec.simulations is not None:
             self._pool = SearchPool(

@@ -81,8 +81,8 @@ def training_loop(
         seconds=None if minutes is None else minutes * 60.0,
         until_promotion=until_promotion,
     )
-    _quiet_logs()
-    drive = in_this_process(helpers=(jobs or cores()) - 1) if in_process else _through_queue()
+    quiet_logs()
+    drive = in_this_process(helpers=(jobs or cores()) - 1) if in_process else through_queue()
     ctx = open_context(settings, services=real_services())
     with Watcher(ctx) as watcher:
 
@@ -120,7 +120,7 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def _through_queue() -> Drive:
+def through_queue() -> Drive:
     """The queue's dispatcher; BadInput naming the ways to a broker where there is none."""
     from ringrift.broker.address import broker_address, check_reachable
     from ringrift.celery import loaded
@@ -133,7 +133,7 @@ def _through_queue() -> Drive:
     return through(current_dispatcher())
 
 
-def _quiet_logs() -> None:
+def quiet_logs() -> None:
     """Warnings and worse on stderr: what goes well is told by the progress."""
     import logging
     import sys

@@ -10,7 +10,9 @@ from pathlib import Path
 def write_aside(target: Path, content: bytes) -> None:
     """Write a file under another name, sync it, and rename it to its own: whole or not there."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".tmp-{os.getpid()}-", suffix=target.suffix, dir=target.parent)
+    handle, name = tempfile.mkstemp(
+        prefix=f".tmp-{os.getpid()}-", suffix=target.suffix, dir=target.parent
+    )
     try:
         with os.fdopen(handle, "wb") as out:
             out.write(content)

@@ -184,12 +184,25 @@ class PlayNetwork(Network):
         return policy.permute(0, 2, 3, 1).contiguous(), tail.float(), self.value_out(hidden).float()
 
 
+def _asked(net: Network) -> tuple[nn.Conv2d | nn.Linear, ...]:
+    """Return the output layers behind logits and values."""
+    return net.policy_out, net.tail_out, net.value_out
+
+
+def knows_nothing(net: Network) -> bool:
+    """Whether the network gives every action the same logit and every seat the same chance, in all positions."""
+    return not any(
+        bool(parameter.any()) for layer in _asked(net) for parameter in layer.parameters()
+    )
+
+
 def init_weights(net: Network, seed: int) -> None:
     """Fill a network with starting weights that depend on nothing but `seed`.
 
     He initialisation for what a ReLU follows. The second norm of each block starts at zero, so that a block
-    starts as the identity (Goyal et al. 2017, section 5.1); output layers start small, so that the untrained
-    policy and value are close to uniform.
+    starts as the identity (Goyal et al. 2017, section 5.1). The outputs that a search asks, policy and value,
+    start at zero: an untrained network says the same of every position, exactly, and `knows_nothing` sees that.
+    The auxiliary outputs start small.
     """
     random = torch.Generator().manual_seed(seed)
     for module in net.modules():
@@ -203,11 +216,7 @@ def init_weights(net: Network, seed: int) -> None:
     with torch.no_grad():
         for block in net.blocks:
             block.second.norm.weight.zero_()  # type: ignore[union-attr]
-        for out in (
-            net.policy_out,
-            net.tail_out,
-            net.value_out,
-            net.eliminated_out,
-            net.territory_out,
-        ):
+        for out in _asked(net):
+            out.weight.zero_()
+        for out in (net.eliminated_out, net.territory_out):
             out.weight.mul_(0.1)

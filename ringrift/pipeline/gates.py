@@ -3,6 +3,8 @@
 =========  ===============================  ==================================================
 gate       opponent                         passed when
 =========  ===============================  ==================================================
+policy     uniformly random moves; the      lower bound of the win rate ≥ policy_lower_bound
+           candidate plays without search
 random     uniformly random moves           lower bound of the win rate ≥ random_lower_bound
 initial    its own untrained weights, same  lower bound of the win rate ≥ start_lower_bound:
            search budget                    search alone must not pass for learning
@@ -29,14 +31,14 @@ if TYPE_CHECKING:
     from ringrift.evaluation.spec import MatchSpec
     from ringrift.evaluation.stats import Decision
 
-RANDOM, INITIAL, CHAMPION = "random", "initial", "champion"
+POLICY, RANDOM, INITIAL, CHAMPION = "policy", "random", "initial", "champion"
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
     """One gate of one candidate: a match and what it must show."""
 
-    #: random, initial or champion.
+    #: policy, random, initial or champion.
     name: str
     #: `MatchSpec.as_dict`.
     spec: dict[str, Any]
@@ -129,11 +131,15 @@ def plan_gates(
         )
 
     def gate(
-        name: str, opponent: AgentSpec, bound: float, sprt: dict[str, float] | None = None
+        name: str,
+        opponent: AgentSpec,
+        bound: float,
+        sprt: dict[str, float] | None = None,
+        own: AgentSpec | None = None,
     ) -> Gate:
         spec = MatchSpec(
             config=config,
-            a=searching(candidate),
+            a=own or searching(candidate),
             b=opponent,
             games=rules.max_games,
             seed=seed,
@@ -141,7 +147,10 @@ def plan_gates(
         )
         return Gate(name, spec.as_dict(), spec.id, bound, sprt)
 
+    policy = AgentSpec("policy-only", candidate)
+    policy_bound = for_players(rules.policy_lower_bound, config.players)
     gates = [
+        gate(POLICY, AgentSpec("random"), policy_bound, own=policy),
         gate(RANDOM, AgentSpec("random"), for_players(rules.random_lower_bound, config.players)),
         gate(INITIAL, searching(initial), for_players(rules.start_lower_bound, config.players)),
     ]
@@ -237,7 +246,7 @@ def shown_weaker(said: Sequence[tuple[Gate, Verdict]]) -> bool:
     """
     for gate, verdict in said:
         equal = 1.0 / gate.match.config.players
-        if gate.name != RANDOM and verdict.games and verdict.high < equal:
+        if gate.name in (INITIAL, CHAMPION) and verdict.games and verdict.high < equal:
             return True
     return False
 

@@ -20,9 +20,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ringrift.agents.evaluators import evaluator_of
 from ringrift.configs import Config
 from ringrift.errors import BadInput
-from ringrift.nets.backends import Backend, TorchEvaluator, default_backend
+from ringrift.nets.backends import Backend, default_backend
 from ringrift.nets.checkpoint import load_model
 from ringrift.rules import notation
 from ringrift.rules.boards import board, tables
@@ -134,7 +135,7 @@ def produce_shard(
         )
     backend = backend or default_backend(spec.search.slots)
     pool = SelfplayPool(
-        TorchEvaluator(model.net, backend), opening(spec.config, spec.options), spec.search
+        evaluator_of(model.net, backend), opening(spec.config, spec.options), spec.search
     )
     victories: Counter[str] = Counter()
     positions = plies = games = 0

@@ -19,6 +19,7 @@ class EvaluationSettings(Section):
     games_per_task: Annotated[int, Field(ge=2, le=10_000)]
     min_games: Annotated[int, Field(ge=2, le=100_000)]
     max_games: Annotated[int, Field(ge=2, le=100_000)]
+    policy_lower_bound: Annotated[float, Field(ge=0, lt=1)]
     random_lower_bound: Annotated[float, Field(ge=0, lt=1)]
     start_lower_bound: Annotated[float, Field(ge=0, lt=1)]
     sprt_elo0: Annotated[float, Field(ge=-400, le=400)]

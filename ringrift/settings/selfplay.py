@@ -13,6 +13,7 @@ class SelfplaySettings(Section):
     """How games are made; keys in config/unified_loop.yaml."""
 
     games_per_iteration: Annotated[int, Field(ge=1, le=1_000_000)]
+    first_games: Annotated[int, Field(ge=1, le=1_000_000)]
     games_per_shard: Annotated[int, Field(ge=1, le=100_000)]
     slots: Annotated[int, Field(ge=1, le=4096)]
     simulations: Annotated[int, Field(ge=2, le=4096)]

@@ -21,7 +21,7 @@ from ringrift.nets.features import num_planes, num_scalars
 from ringrift.nets.kernels.features import write_features
 from ringrift.nets.symmetry import symmetries
 from ringrift.rules.boards import board, tables
-from ringrift.rules.kernels.constants import MAX_MOVES, NUM_FIELDS
+from ringrift.rules.kernels.constants import NUM_FIELDS
 from ringrift.training.kernels.batch import policy_rows, value_rows
 
 
@@ -114,8 +114,10 @@ class Batcher:
         self._moved = np.zeros((size, NUM_FIELDS, b.n), np.uint16)
         self._planes = np.zeros((size, side, side, num_planes(players)), np.float32)
         self._scalars = np.zeros((size, num_scalars(players)), np.float32)
-        self._legal = np.zeros((size, MAX_MOVES), np.int64)
-        self._target = np.zeros((size, MAX_MOVES), np.float32)
+        # no position has more legal actions than the action space
+        actions = b.num_actions(players)
+        self._legal = np.zeros((size, actions), np.int64)
+        self._target = np.zeros((size, actions), np.float32)
         self._count = np.zeros(size, np.int64)
         self._value = np.zeros((size, players), np.float32)
         self._eliminated = np.zeros((size, players), np.float32)
