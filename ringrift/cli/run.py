@@ -104,5 +104,3 @@ def _watching(check: Callable[[], list[str]]) -> Callable[[], bool]:
         return False
 
     return stop
-
-

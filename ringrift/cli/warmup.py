@@ -60,7 +60,9 @@ def compile_all(folder: Path, report: Callable[[str], None]) -> None:
             return
         start = time.monotonic()
         for number, (what, step) in enumerate(STEPS, start=1):
-            report(f"compiling kernels {number}/{len(STEPS)}: {what} ({time.monotonic() - start:.0f} s)")
+            report(
+                f"compiling kernels {number}/{len(STEPS)}: {what} ({time.monotonic() - start:.0f} s)"
+            )
             step()
         (folder / _DONE).touch()
         report(f"kernels: compiled in {time.monotonic() - start:.0f} s")

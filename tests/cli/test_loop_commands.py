@@ -51,7 +51,12 @@ def test_the_loop_prints_what_each_stage_did(small, capsys):
     """From nothing to a summary with games, losses, gauntlet, file and the command to go on."""
     assert run([*LOOP, "--selfplay-games", "20"]) == 0
     said = capsys.readouterr().out
-    for part in ("selfplay done in", "loss 1.000 → 0.300", "hex8:2 #1 promoted", "gauntlet    random"):
+    for part in (
+        "selfplay done in",
+        "loss 1.000 → 0.300",
+        "hex8:2 #1 promoted",
+        "gauntlet    random",
+    ):
         assert part in said, part
     assert "to go on: ringrift training-loop --board-type hex8 --num-players 2" in said
     assert str(home() / "models") in said

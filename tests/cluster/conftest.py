@@ -19,7 +19,7 @@ PATIENCE = 90.0
 #: As quick as the settings allow, so that what a killed worker left is taken over at once.
 QUICK = """
 loop: {configs: [hex8:2], max_iterations: 1}
-selfplay: {games_per_iteration: 8, games_per_shard: 2}
+selfplay: {first_games: 8, games_per_iteration: 8, games_per_shard: 2}
 training: {min_samples_to_trigger: 1}
 cluster:
   tick_interval_seconds: 1.0

@@ -16,9 +16,9 @@ pytestmark = pytest.mark.processes
 
 #: A run of hex8:2 that learns nothing, with stages of some seconds each.
 TINY = QUICK.replace(
-    "selfplay: {games_per_iteration: 8, games_per_shard: 2}",
+    "selfplay: {first_games: 8, games_per_iteration: 8, games_per_shard: 2}",
     """
-selfplay: {games_per_iteration: 32, games_per_shard: 16, slots: 8, simulations: 8, fast_simulations: 4}
+selfplay: {first_games: 2000, games_per_shard: 1000, simulations: 8, fast_simulations: 4}
 network: {hex8: {channels: 16, blocks: 2}}
 search: {max_considered: 4}
 data_ingestion: {parity_games_per_shard: 0}
@@ -26,7 +26,7 @@ evaluation: {simulations: 8, games_per_task: 40, min_games: 40, max_games: 40}
 """,
 ).replace(
     "training: {min_samples_to_trigger: 1}",
-    "training: {min_samples_to_trigger: 1, batch_size: 32, sample_reuse: 8.0, checkpoint_seconds: 1.0}",
+    "training: {min_samples_to_trigger: 1, batch_size: 128, sample_reuse: 1.0, checkpoint_seconds: 1.0}",
 )
 
 
@@ -56,14 +56,14 @@ def test_a_real_run_survives_kills_in_every_long_stage(home):
             os.kill(int(row.owner.split(":")[1]), signal.SIGKILL)
         run = stack.finished()
         assert run.outcome in {"promoted", "rejected"}, run.reason
-        assert run.totals["games"] == 32
+        assert run.totals["games"] == 2000
         with stack.read() as tx:
             again = dict(
                 tx.conn.execute(text("SELECT stage, max(attempt) FROM stages GROUP BY stage")).all()
             )
             games = tx.conn.execute(text("SELECT count(DISTINCT id) FROM games")).scalar()
             shards = tx.conn.execute(text("SELECT sum(games) FROM shards")).scalar()
-        assert games == shards == 32
+        assert games == shards == 2000
         assert all(again[stage] >= 2 for stage in ("selfplay", "train", "evaluate")), again
         assert verify(stack.ledger, BlobStore(home)) == []
     assert not family(home)
