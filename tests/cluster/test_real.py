@@ -18,7 +18,7 @@ pytestmark = pytest.mark.processes
 TINY = QUICK.replace(
     "selfplay: {first_games: 8, games_per_iteration: 8, games_per_shard: 2}",
     """
-selfplay: {first_games: 2000, games_per_shard: 1000, simulations: 8, fast_simulations: 4}
+selfplay: {first_games: 1000, games_per_shard: 500, simulations: 8, fast_simulations: 4}
 network: {hex8: {channels: 16, blocks: 2}}
 search: {max_considered: 4}
 data_ingestion: {parity_games_per_shard: 0}
@@ -35,7 +35,7 @@ class TinyStack(SmallStack):
 
     program = Stack.program
     config = TINY
-    patience = 300.0  # kernels may have to be compiled first
+    patience = 250.0  # kernels may have to be compiled first
 
     def at_work(self, stage):
         """Return the row of a unit that has reported how far it is, None if there is none."""
@@ -56,14 +56,14 @@ def test_a_real_run_survives_kills_in_every_long_stage(home):
             os.kill(int(row.owner.split(":")[1]), signal.SIGKILL)
         run = stack.finished()
         assert run.outcome in {"promoted", "rejected"}, run.reason
-        assert run.totals["games"] == 2000
+        assert run.totals["games"] == 1000
         with stack.read() as tx:
             again = dict(
                 tx.conn.execute(text("SELECT stage, max(attempt) FROM stages GROUP BY stage")).all()
             )
             games = tx.conn.execute(text("SELECT count(DISTINCT id) FROM games")).scalar()
             shards = tx.conn.execute(text("SELECT sum(games) FROM shards")).scalar()
-        assert games == shards == 2000
+        assert games == shards == 1000
         assert all(again[stage] >= 2 for stage in ("selfplay", "train", "evaluate")), again
         assert verify(stack.ledger, BlobStore(home)) == []
     assert not family(home)
