@@ -1,9 +1,11 @@
 """The Celery app: ``celery -A ringrift worker -Q gpu``, ``celery -A ringrift beat``.
 
-Its settings, each with its reason, are in `celery_settings.py`, the clock in `celery_scheduler.py`
-and the table `beat_schedule.py`, what keeps running work from being delivered twice in
-`celery_deliveries.py`. The tasks are in the package `workers`, loaded by name: this layer lies
-below them.
+    celery_settings.py    every setting that is not Celery's own, with its reason
+    celery_scheduler.py   beat that holds the master lease; its table is beat_schedule.py
+    celery_deliveries.py  what keeps running work from being delivered twice
+    celery_results.py     what is not done with results
+
+The tasks are in the package `workers`, loaded by name: this layer lies below them.
 
 Importing this module reads no setting and connects to nothing, except when the program is
 ``celery`` itself: then whatever is wrong with the settings or the broker ends it with one line and
@@ -15,7 +17,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import redis
 from celery import Celery
@@ -36,6 +38,10 @@ __all__ = ["app", "loaded", "master_holder"]
 
 class Loader(AppLoader):
     """Gives the app its configuration when it is first asked for, not when it is imported."""
+
+    override_backends: ClassVar[dict[str, str]] = dict.fromkeys(
+        ("redis", "rediss"), "ringrift.celery_results:Results"
+    )
 
     def read_configuration(self, env: str = "") -> dict[str, Any]:  # noqa: ARG002 - Celery's
         """Read our settings and find the broker. Raises BadInput."""

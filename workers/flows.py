@@ -15,7 +15,6 @@ from typing import Any
 
 from celery import chain, chord
 from celery.canvas import Signature
-from celery.result import denied_join_result
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
@@ -64,10 +63,8 @@ class CeleryDispatcher:
         With the broker down this takes about 20 s: Celery's own tries.
         """
         try:
-            # Nobody waits for a result: without this, each sender would subscribe to each of them.
-            with denied_join_result():
-                for flow in flows(issue):
-                    flow.apply_async()
+            for flow in flows(issue):
+                flow.apply_async()
         except (OperationalError, RedisError) as error:
             raise BrokerAway(f"{issue.stage} could not be sent: {error}") from error
 

@@ -38,3 +38,19 @@ def test_a_header_that_reports_twice_counts_once(app):
     assert [reports("a"), reports("a"), reports("a")] == [0, 0, 0]
     assert reports("b") == 1
     assert reports("b") == 1
+
+
+def test_senders_do_not_wait_for_results(celery_app):
+    """The app's backend is ours: sending subscribes to nothing, and waiting is refused."""
+    from celery.result import AsyncResult
+
+    from ringrift.celery_results import Results
+
+    backend = celery_app.backend
+    assert isinstance(backend, Results)
+    result = AsyncResult("a task", app=celery_app)
+    result.then(lambda _: None, weak=True)
+    assert backend.result_consumer.subscribed_to == set()
+    with pytest.raises(NotImplementedError, match="a task"):
+        result.get(timeout=1)
+    del result  # nothing is given back either: the broker need not be there
