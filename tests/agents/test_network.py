@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 
 from ringrift.agents import AgentSpec, make_agent
+from ringrift.agents.evaluators import evaluator_of
 from ringrift.configs import Config
 from ringrift.errors import BadInput
 from ringrift.nets.arch import Arch
 from ringrift.nets.backends import TorchEvaluator, default_backend
 from ringrift.nets.checkpoint import init_model, load_model, save_model
+from ringrift.search.evaluator import UniformEvaluator
+from tests.nets.models import speaking_model
 from tests.nets.positions import actions_of
 from tests.search.decisions import decision_positions
 
@@ -18,8 +21,8 @@ SMALL = Arch(8, 1, 1, 8, 8, 8)
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """(path, sha256) of an untrained network."""
-    return save_model(init_model(HEX, SMALL, 3), tmp_path_factory.mktemp("models"))
+    """(path, sha256) of a network that says something."""
+    return save_model(speaking_model(HEX, SMALL, 3), tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +72,16 @@ def test_wrong_weights(model, tmp_path):
     broken.write_bytes(path.read_bytes()[:-7])
     with pytest.raises(BadInput, match="broken model file"):
         make_agent(AgentSpec("gumbel-mcts", sha256, 8), HEX, broken)
+
+
+@pytest.mark.parametrize("config", [HEX, Config("square8", 3)])
+def test_an_untrained_network_needs_no_computing(config):
+    """Its evaluator answers without torch, and bit for bit as torch would; a trained one asks torch."""
+    untrained = init_model(config, SMALL, 3)
+    backend = default_backend(16)
+    quick, slow = evaluator_of(untrained, backend), TorchEvaluator(untrained, backend)
+    assert isinstance(quick, UniformEvaluator)
+    positions = decision_positions(config, 16, seed=2)
+    for found, expected in zip(quick.evaluate(positions), slow.evaluate(positions), strict=True):
+        assert (found == expected).all()
+    assert isinstance(evaluator_of(speaking_model(config, SMALL, 3), backend), TorchEvaluator)

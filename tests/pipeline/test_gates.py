@@ -28,11 +28,12 @@ def test_the_first_candidate_meets_random_and_its_own_beginnings():
     """Later ones the champion too. All with a network search with the budget of the gate."""
     first = gates.plan_gates(HEX8, plan(), A, B, None, 7)
     later = gates.plan_gates(HEX8, plan(), A, B, C, 7)
-    assert [g.name for g in first] == ["random", "initial"]
-    assert [g.name for g in later] == ["random", "initial", "champion"]
+    assert [g.name for g in first] == ["policy", "random", "initial"]
+    assert [g.name for g in later] == ["policy", "random", "initial", "champion"]
     budgets = {(g.match.a.simulations, g.match.b.simulations) for g in later}
-    assert budgets == {(32, None), (32, 32)}
-    assert [g.bound for g in first] == [pytest.approx(0.80), pytest.approx(0.55)]
+    assert budgets == {(None, None), (32, None), (32, 32)}
+    assert first[0].match.a.kind == "policy-only"
+    assert [g.bound for g in first[1:]] == [pytest.approx(0.80), pytest.approx(0.55)]
 
 
 def test_a_gate_is_what_it_is_after_json():
