@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from ringrift.pipeline.queues import CONTROL, CPU, GPU  # noqa: F401 - the names a row may use
+from ringrift.pipeline.queues import CONTROL
 
 
 @dataclass(frozen=True, slots=True)
