@@ -27,9 +27,10 @@ from ringrift.broker.address import broker_address, check_reachable, client_of
 from ringrift.broker.embedded import running_url
 from ringrift.celery_deliveries import DeliveryKeeper
 from ringrift.celery_settings import SCHEDULE_MODULE, TASK_MODULES, celery_settings
-from ringrift.errors import BadInput, RingRiftError
+from ringrift.errors import BadInput, RingRiftError, nearest
 from ringrift.pipeline.context import open_context
 from ringrift.pipeline.lease import Holder, read_lease
+from ringrift.pipeline.queues import QUEUES
 from ringrift.settings.home import home
 from ringrift.settings.settings import Settings
 
@@ -89,9 +90,26 @@ def _is_celery_command(argv: list[str]) -> bool:
     return named and "--help" not in argv
 
 
+def _check_queues(argv: list[str]) -> None:
+    """Raise BadInput at a queue that is none of ours; Celery would end with its whole traceback."""
+    for before, word in zip(argv, [*argv[1:], ""], strict=True):
+        names = ""
+        if before in ("-Q", "--queues", "-X", "--exclude-queues"):
+            names = word
+        elif before.startswith(("--queues=", "--exclude-queues=")):
+            names = before.partition("=")[2]
+        elif before.startswith(("-Q", "-X")):
+            names = before[2:]
+        for name in filter(None, (name.strip() for name in names.split(","))):
+            if name not in QUEUES:
+                raise BadInput(f"unknown queue {name!r}: {nearest(name, QUEUES)}")
+
+
 def _refuse_early(argv: list[str]) -> None:
     """Check all that can be wrong; end the process with one line and exit code 2 if it is."""
     try:
+        if "worker" in argv:
+            _check_queues(argv)
         Settings.load()
         check_reachable(broker_address(home()))
         if {"worker", "beat"} & set(argv):

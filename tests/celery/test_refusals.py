@@ -44,6 +44,14 @@ def test_one_line_and_exit_2(tmp_path, environ, said):
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize("arguments", [["-Q", "gpuu"], ["-Qcpu,gpuu"], ["--queues=gpuu"]])
+def test_a_queue_that_nobody_has(tmp_path, arguments):
+    """A misspelt queue is one line with the nearest one."""
+    done = celery(tmp_path, "worker", *arguments)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.strip() == "error: unknown queue 'gpuu': did you mean 'gpu'?"
+
+
 @pytest.mark.parametrize("command", ["worker", "beat"])
 def test_state_that_cannot_be_used(tmp_path, command):
     """A state directory that is a file, and a ledger that nobody knows, are refused as well."""
