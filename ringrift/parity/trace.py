@@ -60,6 +60,7 @@ def read_trace(path: Path) -> Iterator[TraceGame]:
         if kind == "h":
             if header is not None:
                 raise BadInput(f"{path}:{number}: a header before the end line of the last game")
+            _check(path, number, data, _HEADER_KEYS, _HEADER_NOTES, "the header")
             header, moves = (number, data), []
         elif kind == "p" and header is not None:
             _check(path, number, data, _MOVE_KEYS, _MOVE_OPTIONAL, "the move line")
@@ -128,6 +129,8 @@ def _check_move(path: Path, number: int, data: Mapping[str, Any]) -> None:
     for full, digest in (("legal", "lh"), ("st", "sh")):
         if full not in data and digest not in data:
             raise BadInput(f"{path}:{number}: the move line has neither {full!r} nor {digest!r}")
+    if not isinstance(data.get("st", {}), dict):
+        raise BadInput(f"{path}:{number}: 'st' must be an object")
     for key in ("legal", "rej"):
         moves = data.get(key, [])
         if not isinstance(moves, list) or not all(type(move) is str for move in moves):
@@ -142,7 +145,6 @@ def _game(
     end_number: int,
 ) -> TraceGame:
     number, data = header
-    _check(path, number, data, _HEADER_KEYS, _HEADER_NOTES, "the header")
     if data["v"] != VERSION:
         raise BadInput(f"{path}:{number}: version {data['v']!r}, this program reads {VERSION}")
     if end["id"] != data["id"]:

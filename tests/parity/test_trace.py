@@ -67,6 +67,8 @@ SPOILED = {
     "missing key": (without(1, "mv"), ":2: the move line lacks the key 'mv'"),
     "const": (changed(0, const=[]), ":1: 'const' must be an object"),
     "legal": (changed(1, legal="PL"), ":2: 'legal' must be a list of moves"),
+    "no object": (changed(2, st=[]), ":3: 'st' must be an object"),
+    "no id": (lambda lines: [without(0, "id")(lines)[0]], ":1: the header lacks the key 'id'"),
     "no state": (without(2, "st"), ":3: the move line has neither 'st' nor 'sh'"),
     "index": (changed(3, i=9), ":4: move 9, expected 3"),
     "type": (changed(3, mv=None), ":4: 'mv' must be a str"),
