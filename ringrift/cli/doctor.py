@@ -118,6 +118,13 @@ def _state(settings: Path | None) -> str:
         prepare_home(need, here)
     nearest_folder = next(folder for folder in (here, *here.parents) if folder.exists())
     free = shutil.disk_usage(nearest_folder).free
+    if not os.access(nearest_folder, os.W_OK | os.X_OK):
+        raise BadInput(f"state directory {here} cannot be made: {nearest_folder} is not writable")
+    if free // 2**20 < need:
+        raise BadInput(
+            f"state directory {here}: {free // 2**20} MiB free, expected at least {need} "
+            "(storage.min_free_mib)"
+        )
     return f"{here}{'' if here.exists() else ' (made when needed)'}, {free / 2**30:.1f} GiB free"
 
 

@@ -113,7 +113,9 @@ def _dispatch(argv: list[str]) -> int:
         )
     except typer.TyperException as error:  # what was typed is wrong
         wrong = error.format_message().replace("\n", " ")
-        raise BadInput(f"{wrong} ({program} --help shows the choices)") from None
+        context = getattr(error, "ctx", None)  # of the command that was meant, if that is known
+        asked = program if context is None else context.command_path
+        raise BadInput(f"{wrong} ({asked} --help shows the choices)") from None
     except typer.Abort:  # end of input at a question
         raise Interrupted("interrupted") from None
     except SystemExit as end:  # typer's answer to a reader of our output that has enough

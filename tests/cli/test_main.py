@@ -154,3 +154,14 @@ def test_doctor_looks_at_everything_and_fails_on_what_cannot_work(tmp_path):
     assert bad.stdout.count("BAD") == 1
     assert "batch_size" in bad.stdout
     assert str(tmp_path / "x") in bad.stdout
+    (tmp_path / "file").touch()
+    for nowhere in ("/proc/x", str(tmp_path / "file" / "x")):
+        bad = ringrift("doctor", RINGRIFT_HOME=nowhere)
+        assert bad.returncode == 1
+        assert "BAD  state" in bad.stdout
+
+
+def test_a_wrong_option_names_the_help_of_its_own_command():
+    """Not that of the group, which does not know the option."""
+    said = ringrift("eval", "match", "--a", "random").stderr
+    assert "ringrift eval match --help" in said
