@@ -104,7 +104,7 @@ class BlobStore:
         try:
             found = file_sha256(path)
         except OSError as error:
-            raise BadBlob(f"{path}: {error.strerror or error}", path) from error
+            raise BadBlob(f"{path}: {error.strerror or error}{self._where(path)}", path) from error
         if found != expected:
             moved = self.quarantine(path, "bytes are not what the name says", expected, found)
             raise BadBlob(
@@ -113,6 +113,13 @@ class BlobStore:
                 moved,
             )
         return path
+
+    def _where(self, path: Path) -> str:
+        """What became of a file that is not there, if that is known."""
+        moved = self.home / "quarantine" / path.name
+        if path.exists() or not moved.exists():
+            return ""
+        return f": it was broken and is now {moved}; put a good copy in its place"
 
     def quarantine(self, path: Path, reason: str, expected: str | None, found: str | None) -> Path:
         """Move a bad file away with its reason beside it; where it is now."""

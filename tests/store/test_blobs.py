@@ -52,6 +52,8 @@ def test_a_broken_file_is_moved_away_with_its_reason(store):
     assert not path.exists()
     assert moved.read_bytes() == b"other"
     assert SHA256 in moved.with_name(moved.name + ".reason.txt").read_text()
+    with pytest.raises(BadBlob, match="it was broken and is now"):
+        store.verify(path, SHA256)
     path.write_bytes(b"again")
     with pytest.raises(BadBlob) as caught:
         store.verify(path, SHA256)
