@@ -275,14 +275,16 @@ def _progress(title: str) -> Iterator[Any]:
         TimeRemainingColumn,
     )
 
+    console = Console(stderr=True)
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
+        disable=not console.is_terminal,  # else it leaves an empty line in a log
     )
     with bar:
         task = bar.add_task(title, total=None, rate="")

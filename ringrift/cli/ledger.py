@@ -47,6 +47,7 @@ def verify(as_json: Json = False) -> None:
             typer.echo(str(disagreement))
         typer.echo(", ".join(f"{number} {name}" for name, number in counts.items()))
     if found:
-        raise NegativeVerdict(f"{len(found)} disagreements between the ledger and what is there")
+        number = "1 disagreement" if len(found) == 1 else f"{len(found)} disagreements"
+        raise NegativeVerdict(f"{number} between the ledger and what is there")
     if not as_json:
         typer.echo("the ledger agrees with all of it")

@@ -25,7 +25,8 @@ def status(
 ) -> int:
     """Print one screen. Games in shards are counted by reading the files.
 
-    Exit 1 if the games in the ledger and those in the shards differ.
+    Exit 1 if the games in the ledger and those in the shards differ, or if a model's file is gone or
+    damaged.
     """
     from ringrift.configs import Config
     from ringrift.pipeline.context import open_context
@@ -35,7 +36,7 @@ def status(
     ctx = open_context(Settings.load(settings_file))
     names = [str(Config.parse(text)) for text in config] if config else known_configs(ctx)
     found = [config_status(ctx, name) for name in names]
-    differ = any(c.games_in_ledger != c.games_in_shards for c in found)
+    differ = any(c.games_in_ledger != c.games_in_shards or c.unreadable for c in found)
     if as_json:
         about = {
             "home": str(ctx.home),
@@ -78,7 +79,7 @@ def lines(status: ConfigStatus, home: str) -> list[str]:
         f"  games      {status.games_in_ledger} in the ledger, {status.games_in_shards} in the "
         f"shards ({agree}), {status.positions} positions"
     )
-    text += [f"  unreadable {name}" for name in status.unreadable]
+    text += [f"  BROKEN     {name}: gone or damaged" for name in status.unreadable]
     run = status.run
     if run is None:
         text.append(f"  waits for  ringrift training-loop --config {status.config}")

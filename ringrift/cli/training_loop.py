@@ -20,9 +20,12 @@ app = typer.Typer(help="Iterations of selfplay → … → promote.")
 @app.command()
 def training_loop(
     board_type: Annotated[
-        str | None, typer.Option("--board-type", help="square8, square19, hex8, hexagonal")
+        str | None,
+        typer.Option("--board-type", help="square8, square19, hex8 (default), hexagonal"),
     ] = None,
-    num_players: Annotated[int | None, typer.Option("--num-players", help="2, 3 or 4")] = None,
+    num_players: Annotated[
+        int | None, typer.Option("--num-players", help="2 (default), 3 or 4")
+    ] = None,
     configs: Annotated[
         list[str] | None,
         typer.Option("--config", help="BOARD:PLAYERS instead; several take turns"),
@@ -88,6 +91,12 @@ def training_loop(
 
         def opened(run: RunRow) -> None:
             say_opened(run)
+            planned = run.plan["games"]
+            if selfplay_games is not None and planned != selfplay_games:
+                print(
+                    f"  it was opened before, with {planned} games: --selfplay-games "
+                    f"{selfplay_games} counts from the next iteration"
+                )
             watcher.show(run.id)
 
         closed = run_loop(ctx, loop, drive, opened)

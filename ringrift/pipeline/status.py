@@ -14,6 +14,7 @@ from typing import Any
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.gauntlet import summary, verdicts
 from ringrift.store import games, models, runs, stages
+from ringrift.store.blobs import file_sha256
 from ringrift.store.ledger import Tx
 from ringrift.store.runs import RunRow
 from ringrift.store.stages import ABANDONED, DONE, PENDING, RUNNING, StageRow
@@ -86,7 +87,7 @@ class ConfigStatus:
     games_in_ledger: int
     games_in_shards: int
     positions: int
-    #: Files that are not there or cannot be read, named.
+    #: Shards and models that are not there, cannot be read or are not what their names say.
     unreadable: list[str]
     run: RunStatus | None = field(default=None)
 
@@ -247,6 +248,7 @@ def config_status(ctx: Context, config: str) -> ConfigStatus:
         counted = games.count_games(tx, config)
         positions = games.count_positions(tx, config)
         promotions = len(models.promotions_of(tx, config))
+    said = None if newest is None else _model(newest)
     read, unreadable = 0, []
     for shard in played:
         path = ctx.blobs.path(str(shard.path))
@@ -255,10 +257,12 @@ def config_status(ctx: Context, config: str) -> ConfigStatus:
             unreadable.append(str(shard.path))
         else:
             read += count
+    files = {str(m["file"]): str(m["sha256"]) for m in (champion, said) if m is not None}
+    unreadable += [f for f, sha256 in files.items() if not _is_whole(ctx.blobs.path(f), sha256)]
     return ConfigStatus(
         config=config,
         champion=champion,
-        newest=None if newest is None else _model(newest),
+        newest=said,
         promotions=promotions,
         games_in_ledger=counted,
         games_in_shards=read,
@@ -266,6 +270,13 @@ def config_status(ctx: Context, config: str) -> ConfigStatus:
         unreadable=unreadable,
         run=run,
     )
+
+
+def _is_whole(path: Path, sha256: str) -> bool:
+    try:
+        return file_sha256(path) == sha256
+    except OSError:
+        return False
 
 
 def _model(row: models.ModelRow) -> dict[str, Any]:

@@ -97,6 +97,7 @@ def test_status_as_json_holds_what_the_issue_asks(ctx, capsys):
     assert about["files"]["champion"].endswith(about["champion"]["file"])
     assert about["games_in_ledger"] == about["games_in_shards"] == tiny.GAMES
     assert {gate["gate"]: gate["decision"] for gate in about["champion"]["gates"]} == {
+        "policy": "passed",
         "random": "passed",
         "initial": "passed",
     }
@@ -112,6 +113,16 @@ def test_status_fits_a_screen_and_tells_of_lost_files(ctx, capsys):
     said = capsys.readouterr().out
     assert "DIFFERENT" in said
     assert gone.name in said
+
+
+@pytest.mark.parametrize("spoil", [lambda p: p.unlink(), lambda p: p.write_bytes(b"x")])
+def test_status_tells_of_a_broken_champion(ctx, capsys, spoil):
+    """A champion whose file is gone or other than its name: exit 1, and its name."""
+    run(["status", "--json"])
+    about = json.loads(capsys.readouterr().out)["configs"]["hex8:2"]
+    spoil(home() / about["champion"]["file"])
+    assert run(["status"]) == 1
+    assert f"{about['champion']['file']}: gone or damaged" in capsys.readouterr().out
 
 
 def test_status_of_nothing_says_how_to_begin(capsys):

@@ -43,6 +43,7 @@ GAMES, SHARD = 20, 8
 def settings(**changes):
     """Settings of a run that takes no time; changes as section__key=value."""
     small = {
+        "selfplay__first_games": GAMES,
         "selfplay__games_per_iteration": GAMES,
         "selfplay__games_per_shard": SHARD,
         "training__min_samples_to_trigger": 10,
