@@ -3,6 +3,7 @@
 import os
 
 import pytest
+import structlog
 
 #: Variables of a person's own installation that would change what tests see.
 PERSONAL = (
@@ -21,3 +22,5 @@ def _own_surroundings(monkeypatch, tmp_path):
         if name in PERSONAL or name.startswith("RINGRIFT__"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("RINGRIFT_HOME", str(tmp_path / "ringrift-home"))
+    yield
+    structlog.reset_defaults()  # a command in this process may have bound it to a captured stderr

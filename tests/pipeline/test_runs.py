@@ -54,7 +54,7 @@ def test_a_run_goes_from_nothing_to_a_promoted_model(ctx):
     assert status.games_in_ledger == status.games_in_shards == GAMES
     champion = status.champion
     assert blobs.file_sha256(ctx.blobs.path(champion["file"])) == champion["sha256"]
-    assert [gate["gate"] for gate in champion["gates"]] == ["random", "initial"]
+    assert [gate["gate"] for gate in champion["gates"]] == ["policy", "random", "initial"]
     assert all(gate["low"] >= gate["bound"] for gate in champion["gates"])
     assert verify(ctx.ledger, ctx.blobs) == []
 
@@ -64,10 +64,10 @@ def test_a_decided_gate_plays_no_more_games(ctx):
     [run] = iterate(ctx)
     with ctx.ledger.read() as tx:
         units = [r for r in stages.stages_of(tx, run.id) if r.stage == "evaluate"]
-    assert len(units) == 8
+    assert len(units) == 12
     skipped = [r for r in units if "skipped" in r.result]
     assert len(skipped) >= 2
-    assert run.totals["evaluation_games"] == sum(r.result["games"] for r in units) < 160
+    assert run.totals["evaluation_games"] == sum(r.result["games"] for r in units) < 240
 
 
 def test_the_second_run_meets_the_champion(ctx):

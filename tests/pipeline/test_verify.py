@@ -127,7 +127,7 @@ CASES = {
     "a promotion's evidence": (
         schema.evaluations.update().values(verdict="fail"),
         "promotion ",
-        "0 of 2 gates passed",
+        "0 of 3 gates passed",
     ),
     "a promotion without evidence": (
         schema.evaluations.delete(),
