@@ -237,6 +237,21 @@ def _judge_sprt(
     return last
 
 
+def elo_difference(gate: Gate, verdict: Verdict) -> int | None:
+    """Elo that the candidate is ahead of its opponent; None for more than two seats and at 0% or 100%."""
+    from ringrift.evaluation.stats import elo_of_score
+
+    if gate.match.config.players != 2 or not 0 < verdict.wins < verdict.games:
+        return None
+    return round(elo_of_score(verdict.wins / verdict.games))
+
+
+def elo_text(figures: Mapping[str, Any]) -> str:
+    """Return `, +178 Elo` of a gate's figures, or nothing."""
+    elo = figures.get("elo")
+    return "" if elo is None else f", {elo:+d} Elo"
+
+
 def shown_weaker(said: Sequence[tuple[Gate, Verdict]]) -> bool:
     """Whether a match shows the candidate to be weaker than an equal network would be.
 

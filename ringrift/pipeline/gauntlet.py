@@ -140,6 +140,7 @@ def summary(gate: gates.Gate, verdict: gates.Verdict) -> dict[str, Any]:
         "low": verdict.low,
         "high": verdict.high,
         "bound": gate.bound,
+        "elo": gates.elo_difference(gate, verdict),
         "llr": verdict.llr,
         "decision": verdict.decision.value,
     }

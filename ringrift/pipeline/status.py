@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ringrift.pipeline.context import Context
+from ringrift.pipeline.gates import elo_text
 from ringrift.pipeline.gauntlet import summary, verdicts
 from ringrift.store import games, models, runs, stages
 from ringrift.store.blobs import file_sha256
@@ -221,7 +222,7 @@ def _sentence(
             )
         case "evaluate":
             each = ", ".join(
-                f"{g['gate']} {g['wins']}-{g['losses']} ({g['low']:.2f}-{g['high']:.2f}, "
+                f"{g['gate']} {g['wins']}-{g['losses']}{elo_text(g)} ({g['low']:.2f}-{g['high']:.2f}, "
                 f"needs {g['bound']:.2f}: {g['decision']})"
                 for g in gates
             )
