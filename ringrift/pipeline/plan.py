@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from ringrift.configs import Config
 from ringrift.settings import Settings
+from ringrift.settings.base import Section
 from ringrift.settings.data_ingestion import DataIngestionSettings
 from ringrift.settings.evaluation import EvaluationSettings
 from ringrift.settings.network import TowerSettings
 from ringrift.settings.search import SearchSettings
 from ringrift.settings.selfplay import SelfplaySettings
+from ringrift.settings.settings import PACKAGED
 from ringrift.settings.training import TrainingSettings
+from ringrift.settings.yaml_file import read_mapping
 from ringrift.store.ids import digest
+
+_S = TypeVar("_S", bound=Section)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +63,25 @@ class RunPlan:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Inverse of `as_dict`."""
+        """Inverse of `as_dict`.
+
+        A run may have been opened by another version: keys that it did not know take their packaged default, keys
+        that are gone are left out.
+        """
+        packaged = read_mapping(PACKAGED / "unified_loop.yaml")
+
+        def section(model: type[_S], name: str) -> _S:
+            known = {**packaged[name], **values[name]}
+            return model.model_validate({key: known[key] for key in model.model_fields})
+
         return cls(
             games=values["games"],
-            selfplay=SelfplaySettings.model_validate(values["selfplay"]),
-            search=SearchSettings.model_validate(values["search"]),
+            selfplay=section(SelfplaySettings, "selfplay"),
+            search=section(SearchSettings, "search"),
             network=TowerSettings.model_validate(values["network"]),
-            training=TrainingSettings.model_validate(values["training"]),
-            evaluation=EvaluationSettings.model_validate(values["evaluation"]),
-            data_ingestion=DataIngestionSettings.model_validate(values["data_ingestion"]),
+            training=section(TrainingSettings, "training"),
+            evaluation=section(EvaluationSettings, "evaluation"),
+            data_ingestion=section(DataIngestionSettings, "data_ingestion"),
         )
 
     @property
