@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from ringrift.pipeline import dispatcher
 from ringrift.pipeline.dispatcher import Issue, NoDispatcher, NotHandedOver, current_dispatcher
 from ringrift.pipeline.event_router import relay, wire_pipeline_events
 from ringrift.pipeline.orchestrator import Close, RunView, advance, decide, view_run
@@ -126,8 +127,11 @@ def test_what_could_not_be_handed_over_is_due_at_once(tmp_path):
     assert len(noting.issued) == 1
 
 
-def test_wiring_needs_a_dispatcher():
+def test_wiring_needs_a_dispatcher(monkeypatch):
     """Without one it raises, and names the cure."""
+    monkeypatch.setattr(
+        dispatcher, "_registered", []
+    )  # as in a process that has not loaded the app
     with pytest.raises(NoDispatcher, match="--in-process"):
         current_dispatcher()
     with pytest.raises(NoDispatcher, match="ringrift.celery"):
