@@ -1,7 +1,8 @@
 """Runs benchmarks: ``python -m benchmarks [NAME...] [--json] [--quick]``.
 
-Each NAME is a module beside this one with `timings(quick) -> {what: Timing}`. Exit code 1 when the
-machine was busy with something else during any of them.
+Each NAME is a module beside this one with `timings(quick) -> {what: Timing}`, or with a `main(arguments)`
+that measures and prints by itself and has further options under ``python -m benchmarks.NAME``. Exit
+code 1 when the machine was busy with something else during any of them.
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ def main() -> int:
     worst = 0
     for name in given.names or NAMES:
         module = importlib.import_module(f"benchmarks.{name}")
+        if hasattr(module, "main"):  # it prints a table of its own
+            options = [f"--{o}" for o in ("json", "quick") if getattr(given, o)]
+            worst = max(worst, module.main(options))
+            continue
         module.prepare()  # compilation and files are not part of the watch
         with Watch() as watch:
             timings = module.timings(given.quick)

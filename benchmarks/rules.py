@@ -1,45 +1,358 @@
-"""Uniformly random playouts in every config, moves per second on one core."""
+"""What the rules cost: playouts, legal lists, moves and copies of states, on one core.
+
+    python -m benchmarks.rules [--all] [--board NAME] [--quick] [--json | --markdown]
+
+For each board, with two players unless --all:
+
+playouts        random games to their end, each move drawn uniformly from the complete legal list.
+                Moves are counted as in records, bookkeeping included; decisions are moves with at
+                least two legal ones.
+legal, apply    time of one call, from positions of the middle half of random games: at decisions,
+                at any move, and by phase. `apply` is a drawn move, the copy of the state taken off.
+copy            one state copied into another place.
+steps           each figure as a number of steps of a fixed loop that is timed beside each repeat
+                (`calibration_walk` in benchmarks/kernels.py), which makes it comparable between
+                machines: fewer is faster.
+oracle          the same by the plain-Python rules of `ringrift.reference`, and how many times
+                slower they are.
+
+Figures are medians of repeats, with spread = (slowest - fastest) / median. A figure taken while
+the machine was busy with something else is void, and the exit code is then 1.
+"""
 
 from __future__ import annotations
 
-import numpy as np
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from benchmarks.machine import Timing, repeat
-from ringrift.configs import ALL_CONFIGS, Config
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import kernels
+from benchmarks.machine import FOREIGN_LIMIT, Watch, describe
+from ringrift.configs import ALL_CONFIGS, BOARD_NAMES, Config
+from ringrift.errors import BadInput, nearest
 from ringrift.rules.boards import tables
 from ringrift.rules.game import opening
-from ringrift.rules.kernels.play import playout
+from ringrift.rules.kernels import constants as k
+from ringrift.rules.kernels.moves import legal_moves
+from ringrift.rules.kernels.play import playout, replay
 
-#: Games of one repeat: about half a second on every board.
-GAMES = {"square8": 1000, "hex8": 1000, "square19": 60, "hexagonal": 20}
+#: What is wanted on one core of a 2.6 GHz server processor, with two players.
+BARS = {
+    "square8": {"games": 9_000.0, "legal, decisions": 400.0, "copy": 100.0},
+    "hex8": {"games": 7_500.0, "copy": 100.0},
+    "square19": {"games": 600.0},
+    "hexagonal": {"games": 250.0},
+}
+
+#: Steps of one calibration: about 10 ms.
+CALIBRATION_STEPS = 2_000_000
+
+#: Random games from which positions are taken, and the most positions of one kind.
+SAMPLED_GAMES = {"square8": 200, "hex8": 200, "square19": 40, "hexagonal": 20}
+POSITIONS = 1024
+
+LOG = 100_000
 
 
-def prepare() -> None:
-    """Compile."""
-    play(Config("hex8", 2), 1)
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured thing."""
+
+    #: "per s" (more is better) or "ns" (less is better).
+    unit: str
+    #: The value of each repeat, in order.
+    repeats: tuple[float, ...]
+    #: Median number of calibration steps that one of it takes.
+    steps: float
+    #: What is wanted, or None.
+    bar: float | None = None
+    #: The same by the plain-Python rules, or None.
+    oracle: float | None = None
+
+    @property
+    def median(self) -> float:
+        """Median of the repeats."""
+        return statistics.median(self.repeats)
+
+    @property
+    def spread(self) -> float:
+        """(largest - smallest) / median."""
+        return (max(self.repeats) - min(self.repeats)) / self.median if self.median else 0.0
+
+    @property
+    def times_oracle(self) -> float | None:
+        """How many times faster than the plain-Python rules, or None."""
+        if self.oracle is None:
+            return None
+        return self.median / self.oracle if self.unit == "per s" else self.oracle / self.median
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it, for JSON."""
+        derived = {"median": self.median, "spread": self.spread, "times_oracle": self.times_oracle}
+        return derived | asdict(self)
 
 
-def play(config: Config, games: int) -> int:
-    """Play `games` random games to their end; the moves played."""
-    start = opening(config)
-    states, log = start.copy(), np.empty(20_000, np.int32)
-    t, moves = tables(config.board), 0
-    for seed in range(games):
-        states[:] = start
-        moves += playout(states, 0, t, np.uint64(seed), log)[0]
-    return moves
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """Positions of random games with a drawn move for each."""
 
+    states: NDArray[np.uint16]  # [n, F, N]
+    codes: NDArray[np.int32]  # [n] the move that was played
+    counts: NDArray[np.int64]  # [n] legal moves
 
-def timings(quick: bool) -> dict[str, Timing]:
-    """Moves per second by config; the same games in every repeat."""
-    found = {}
-    for config in ALL_CONFIGS:
-        games = GAMES[config.board] // (5 if quick else 1)
-        moves = play(config, games)
-        found[f"moves {config}"] = repeat(
-            lambda config=config, games=games: play(config, games),
-            items=moves,
-            repeats=3 if quick else 5,
-            warmups=0,
+    @property
+    def phases(self) -> NDArray[np.uint16]:
+        """Phase of each position."""
+        return self.states[:, k.F_SCALAR, k.S_PHASE]
+
+    def take(self, mask: NDArray[np.bool_]) -> Positions:
+        """At most POSITIONS of those in `mask`, in random order."""
+        rng = np.random.default_rng(1)
+        which = rng.permutation(np.flatnonzero(mask))[:POSITIONS]
+        return Positions(
+            np.ascontiguousarray(self.states[which]), self.codes[which].copy(), self.counts[which]
         )
-    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How long to measure."""
+
+    repeats: int
+    #: Least seconds of one repeat of each figure.
+    seconds: float
+    #: The clock: wall time, or the processor time of this process.
+    clock: Callable[[], float]
+
+
+class Stopwatch:
+    """Repeats of one piece of work, each with a calibration beside it."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Compile the calibration."""
+        self.settings = settings
+        self._words = np.random.default_rng(0).integers(0, 1 << 16, 4096).astype(np.uint16)
+        #: Seconds per calibration step of every repeat so far.
+        self.steps: list[float] = []
+        kernels.calibration_walk(self._words, 1, np.uint64(0))
+
+    def time(self, work: Callable[[], object]) -> float:
+        """Seconds of one call."""
+        start = self.settings.clock()
+        work()
+        return self.settings.clock() - start
+
+    def calibrate(self) -> float:
+        """Seconds per calibration step, now."""
+        seconds = self.time(
+            lambda: kernels.calibration_walk(self._words, CALIBRATION_STEPS, np.uint64(1))
+        )
+        self.steps.append(seconds / CALIBRATION_STEPS)
+        return self.steps[-1]
+
+    def per_item(
+        self, work: Callable[[], object], items: int
+    ) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """(seconds per item, calibration steps per item) of each repeat."""
+        once = max(self.time(work), 1e-9)  # also the warm-up
+        loops = max(1, int(self.settings.seconds / once))
+        seconds, steps = [], []
+        for _ in range(self.settings.repeats):
+            step = self.calibrate()
+            start = self.settings.clock()
+            for _ in range(loops):
+                work()
+            seconds.append((self.settings.clock() - start) / (loops * items))
+            steps.append(seconds[-1] / step)
+        return tuple(seconds), tuple(steps)
+
+
+def sample(config: Config) -> tuple[Positions, float]:
+    """The middle half of random games, and the moves of a mean game."""
+    t, log, found, moves = tables(config.board), np.empty(LOG, np.int32), [], 0
+    games = SAMPLED_GAMES[config.board]
+    for seed in range(games):
+        states = opening(config)
+        length, _ = playout(states.copy(), 0, t, np.uint64(10_000 + seed), log)
+        before = np.empty((length, *states.shape[1:]), np.uint16)
+        replay(states, 0, t, log[:length].copy(), before)
+        middle = slice(length // 4, length - length // 4)
+        found.append((before[middle].copy(), log[:length][middle].copy()))
+        moves += length
+    states = np.concatenate([states for states, _ in found])
+    codes = np.concatenate([codes for _, codes in found])
+    out = np.empty(k.MAX_MOVES, np.int32)
+    counts = np.array([legal_moves(states, g, t, out) for g in range(len(states))], np.int64)
+    return Positions(states, codes, counts), moves / games
+
+
+def measure_playouts(config: Config, watch: Stopwatch) -> dict[str, Figure]:
+    """Games, moves and decisions per second."""
+    t, start = tables(config.board), opening(config)
+    states, log, totals = start.copy(), np.empty(LOG, np.int32), np.zeros(2, np.int64)
+    kernels.play_games(start, states, t, 0, 2, log, totals)
+    # The same games in every repeat: as many as take the time of one.
+    once = watch.time(lambda: kernels.play_games(start, states, t, 0, 10, log, totals))
+    games = max(10, int(10 * watch.settings.seconds / max(once, 1e-9)))
+    seconds, steps = watch.per_item(
+        lambda: kernels.play_games(start, states, t, 0, games, log, totals), games
+    )
+    figures = {}
+    for what, per_game in (("games", games), ("moves", totals[0]), ("decisions", totals[1])):
+        share = float(per_game) / games  # of this thing in one game
+        figures[what] = Figure(
+            "per s", tuple(share / s for s in seconds), statistics.median(steps) / share
+        )
+        if what == "games":
+            figures[what] = Figure("per s", tuple(1 / s for s in seconds), statistics.median(steps))
+    return figures
+
+
+def measure_calls(config: Config, positions: Positions, watch: Stopwatch) -> dict[str, Figure]:
+    """Nanoseconds of a legal list, of a move and of a copy."""
+    t, out = tables(config.board), np.empty(k.MAX_MOVES, np.int32)
+    scratch = opening(config)
+
+    def ns(work: Callable[[], object], items: int, less: float = 0.0) -> Figure:
+        seconds, steps = watch.per_item(work, items)
+        per_step = statistics.median(seconds) / statistics.median(steps)
+        return Figure(
+            "ns",
+            tuple(max(1e9 * (s - less), 0.0) for s in seconds),
+            statistics.median(steps) - less / per_step,
+        )
+
+    kinds = {"decisions": positions.counts >= 2, "moves": positions.counts >= 0}
+    for phase, name in enumerate(k.PHASE_NAMES[: k.GAME_OVER]):
+        kinds[name] = positions.phases == phase
+    legal, apply, copies = {}, {}, {}
+    for kind, mask in kinds.items():
+        p = positions.take(mask)
+        n = len(p.states)
+        if n == 0:
+            continue
+        copies[kind] = ns(lambda p=p: kernels.copy_each(p.states, scratch), n)
+        legal[f"legal, {kind}"] = ns(lambda p=p: kernels.list_each(p.states, t, out), n)
+        apply[f"apply, {kind}"] = ns(
+            lambda p=p: kernels.apply_each(p.states, t, p.codes, scratch),
+            n,
+            less=1e-9 * copies[kind].median,
+        )
+    return legal | apply | {"copy": copies["moves"]}
+
+
+def measure(config: Config, settings: Settings) -> dict[str, Any]:
+    """Everything about one config: sizes, shares of the phases, figures."""
+    watch = Stopwatch(settings)
+    positions, moves = sample(config)
+    figures = measure_playouts(config, watch) | measure_calls(config, positions, watch)
+    bars = BARS[config.board] if config.players == 2 else {}
+    for what, bar in bars.items():
+        f = figures[what]
+        figures[what] = Figure(f.unit, f.repeats, f.steps, bar, f.oracle)
+    phases = np.bincount(positions.phases, minlength=k.GAME_OVER) / len(positions.phases)
+    return {
+        "config": str(config),
+        "calibration_ns": 1e9 * statistics.median(watch.steps),
+        "state_bytes": int(positions.states[0].nbytes),
+        "moves_per_game": moves,
+        "log_bytes_per_game": 4 * moves,
+        "phases": {name: float(phases[p]) for p, name in enumerate(k.PHASE_NAMES[: k.GAME_OVER])},
+        "figures": figures,
+    }
+
+
+def run(
+    configs: list[Config], settings: Settings, *, as_json: bool = False, markdown: bool = False
+) -> int:
+    """Measure and print; 1 when the machine was busy with something else."""
+    with Watch() as watch:
+        results = []
+        for config in configs:
+            results.append(measure(config, settings))
+            if not as_json and not markdown:
+                print_board(results[-1])
+    if as_json:
+        for result in results:
+            result["figures"] = {w: f.as_dict() for w, f in result["figures"].items()}
+        document = {"benchmark": "rules", "machine": describe(), "boards": results}
+        print(json.dumps(document | {"foreign_load": watch.foreign, "void": watch.void}))
+    elif markdown:
+        print_markdown(results)
+    if not as_json:
+        verdict = "VOID" if watch.void else "valid"
+        print(f"foreign load {watch.foreign:.1%} (limit {FOREIGN_LIMIT:.0%}): {verdict}")
+    return int(watch.void)
+
+
+def print_board(result: dict[str, Any]) -> None:
+    """One board as a table."""
+    print(
+        f"{result['config']}: {result['state_bytes']} bytes a state, "
+        f"{result['moves_per_game']:.0f} moves and {result['log_bytes_per_game']:.0f} bytes of log "
+        f"a game, calibration step {result['calibration_ns']:.2f} ns"
+    )
+    print(f"  {'':<29}{'median':>12} {'':5} {'spread':>6} {'steps':>9} {'bar':>7} {'oracle':>9}")
+    for what, f in result["figures"].items():
+        bar = "" if f.bar is None else f"{f.bar:,.0f}"
+        oracle = "" if f.oracle is None else f"{f.oracle:,.4g} (x{f.times_oracle:,.0f})"
+        share = result["phases"].get(what.partition(", ")[2])
+        note = "" if share is None else f"  {share:.1%} of moves"
+        print(
+            f"  {what:<29}{f.median:>12,.1f} {f.unit:5} {f.spread:>6.1%} {f.steps:>9,.0f} "
+            f"{bar:>7} {oracle:>9}{note}"
+        )
+    print(flush=True)
+
+
+def print_markdown(results: list[dict[str, Any]]) -> None:
+    """A table of boards by figures, for docs/performance.md."""
+    raise NotImplementedError(results)
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.rules", description=__doc__.split("\n\n")[0]
+    )
+    parser.add_argument("--all", action="store_true", help="also three and four players")
+    parser.add_argument("--board", action="append", metavar="NAME", help=", ".join(BOARD_NAMES))
+    parser.add_argument("--quick", action="store_true", help="shorter, for a first look")
+    parser.add_argument("--cpu-time", action="store_true", help="processor time, not wall time")
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="one JSON object")
+    shape.add_argument("--markdown", action="store_true", help="the table of docs/performance.md")
+    given = parser.parse_args(arguments)
+    for name in given.board or ():
+        if name not in BOARD_NAMES:
+            raise BadInput(f"unknown board {name!r}: {nearest(name, BOARD_NAMES)}")
+    return given
+
+
+def main(arguments: list[str]) -> int:
+    """Run with the arguments of the command line."""
+    try:
+        given = parse(arguments)
+    except BadInput as error:
+        print(error, file=sys.stderr)
+        return 2
+    boards = given.board or BOARD_NAMES
+    configs = [c for c in ALL_CONFIGS if c.board in boards and (given.all or c.players == 2)]
+    settings = Settings(
+        repeats=3 if given.quick else 7,
+        seconds=0.1 if given.quick else 0.3,
+        clock=time.process_time if given.cpu_time else time.perf_counter,
+    )
+    return run(configs, settings, as_json=given.json, markdown=given.markdown)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
