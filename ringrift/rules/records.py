@@ -18,7 +18,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +29,18 @@ import zstandard
 from ringrift.configs import BOARD_NAMES, Config
 from ringrift.errors import BadInput, nearest
 from ringrift.rules.kernels.constants import VICTORY_NAMES
+from ringrift.rules.lines import (
+    Fault,
+    Lines,
+    check_keys,
+    located,
+    objects,
+    parse_object,
+    shown,
+    typed,
+    typed_list,
+    version,
+)
 
 VERSION = 1
 SUFFIX = ".jsonl.zst"
@@ -142,35 +154,36 @@ class GameRecord:
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Self:
         """A record from the object of its line; BadInput names the key that is wrong."""
-        _keys(data, _GAME_KEYS, "the game")
-        if data["v"] != VERSION:
-            raise BadInput(f"version {data['v']!r} of a game record, this program reads {VERSION}")
+        check_keys(data, _GAME_KEYS, "the game")
+        version(data, VERSION, "a game record")
         config = _config(data)
         players = config.players
-        seats = _list(data, "seats", dict)
+        seats = typed_list(data, "seats", dict)
         if len(seats) != players:
             raise BadInput(f"'seats' holds {len(seats)} agents, expected {players}")
-        options = _value(data, "options", dict)
-        _keys(options, ("pie", "line_detect", "lps_rounds", "rings"), "'options'")
+        options = _options(typed(data, "options", dict))
         start = data["start"]
         if start is not None and not isinstance(start, dict):
-            raise BadInput(f"'start' must be null or a state, found {start!r}")
-        moves = tuple(_list(data, "moves", str))
+            raise BadInput(f"'start' must be null or a state, found {shown(start)}")
+        if start is not None and start.get("options") != options:
+            raise BadInput("the options in 'start' are not those of the game")
+        moves = tuple(typed_list(data, "moves", str))
         record = cls(
-            id=_value(data, "id", str),
+            id=typed(data, "id", str),
             config=config,
             options=options,
             seats=tuple(_seat(item) for item in seats),
-            seed=_value(data, "seed", int),
+            seed=typed(data, "seed", int),
             start=start,
             moves=moves,
             decisions=tuple(
-                _decision(item, players, len(moves)) for item in _list(data, "decisions", dict)
+                _decision(item, players, len(moves)) for item in typed_list(data, "decisions", dict)
             ),
-            result=_result(_value(data, "result", dict), players, len(moves)),
+            result=_result(typed(data, "result", dict), players, len(moves)),
         )
-        if record.id != record.derived_id():
-            raise BadInput(f"id {record.id[:12]}... is not that of this game's moves and agents")
+        if data["id"] != record.derived_id():
+            said = shown(data["id"][:12])
+            raise BadInput(f"id {said}... is not that of this game's moves and agents")
         return record
 
 
@@ -192,71 +205,53 @@ def _short(x: float) -> float:
     return float(f"{x:.6g}")
 
 
-def _keys(data: Mapping[str, Any], wanted: Sequence[str], where: str) -> None:
-    if data.keys() == set(wanted):
-        return
-    for key in data:
-        if key not in wanted:
-            raise BadInput(f"{where} has an unknown key {key!r}: {nearest(str(key), wanted)}")
-    for key in wanted:
-        if key not in data:
-            raise BadInput(f"{where} lacks the key {key!r}")
-
-
-def _value(data: Mapping[str, Any], key: str, kind: type) -> Any:
-    value = data[key]
-    if type(value) is not kind:
-        raise BadInput(f"{key!r} must be of type {kind.__name__}, found {value!r:.60}")
-    return value
-
-
-def _list(data: Mapping[str, Any], key: str, kind: type) -> list[Any]:
-    items: list[Any] = _value(data, key, list)
-    for item in items:
-        if type(item) is not kind:
-            raise BadInput(f"{key!r} must hold only {kind.__name__}, found {item!r:.60}")
-    return items
-
-
 def _floats(data: Mapping[str, Any], key: str) -> tuple[float, ...]:
-    items: list[Any] = _value(data, key, list)
+    items: list[Any] = typed(data, key, list)
     for item in items:
         if type(item) is not float and type(item) is not int:
-            raise BadInput(f"{key!r} must hold only numbers, found {item!r:.60}")
+            raise BadInput(f"{key!r} must hold only numbers, found {shown(item)}")
     return tuple(float(item) for item in items)
 
 
 def _config(data: Mapping[str, Any]) -> Config:
     name, players = data["board"], data["players"]
-    if name not in BOARD_NAMES:
-        raise BadInput(f"unknown board {name!r}: {nearest(str(name), BOARD_NAMES)}")
-    if players not in (2, 3, 4):
-        raise BadInput(f"'players' must be 2, 3 or 4, found {players!r}")
+    if type(name) is not str or name not in BOARD_NAMES:
+        raise BadInput(f"unknown board {shown(name)}: {nearest(str(name)[:60], BOARD_NAMES)}")
+    if type(players) is not int or players not in (2, 3, 4):
+        raise BadInput(f"'players' must be 2, 3 or 4, found {shown(players)}")
     return Config(name, players)
 
 
+def _options(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    check_keys(data, ("pie", "line_detect", "lps_rounds", "rings"), "'options'")
+    typed(data, "pie", bool)
+    for key in ("line_detect", "lps_rounds", "rings"):
+        typed(data, key, int)
+    return data
+
+
 def _seat(data: Mapping[str, Any]) -> SeatAgent:
-    _keys(data, ("kind", "model", "budget"), "a seat")
+    check_keys(data, ("kind", "model", "budget"), "a seat")
     model, budget = data["model"], data["budget"]
     if model is not None and (not isinstance(model, str) or not _SHA.fullmatch(model)):
-        raise BadInput(f"'model' must be null or a sha256, found {model!r:.80}")
+        raise BadInput(f"'model' must be null or a sha256, found {shown(model)}")
     if budget is not None and type(budget) is not int:
-        raise BadInput(f"'budget' must be null or a number of simulations, found {budget!r}")
-    return SeatAgent(_value(data, "kind", str), model, budget)
+        raise BadInput(f"'budget' must be null or a number of simulations, found {shown(budget)}")
+    return SeatAgent(typed(data, "kind", str), model, budget)
 
 
 def _decision(data: Mapping[str, Any], players: int, moves: int) -> Decision:
-    _keys(data, ("i", "a", "p", "v", "n", "full"), "a decision")
+    check_keys(data, ("i", "a", "p", "v", "n", "full"), "a decision")
     decision = Decision(
-        i=_value(data, "i", int),
-        a=tuple(_list(data, "a", int)),
+        i=typed(data, "i", int),
+        a=tuple(typed_list(data, "a", int)),
         p=_floats(data, "p"),
         v=_floats(data, "v"),
-        n=_value(data, "n", int),
-        full=_value(data, "full", bool),
+        n=typed(data, "n", int),
+        full=typed(data, "full", bool),
     )
     if not 0 <= decision.i < moves:
-        raise BadInput(f"a decision is for move {decision.i} of {moves}")
+        raise BadInput(f"a decision is for move {decision.i + 1} of {moves}")
     if len(decision.a) != len(decision.p):
         raise BadInput(f"decision {decision.i} has {len(decision.a)} actions, {len(decision.p)} p")
     if len(decision.v) != players:
@@ -265,19 +260,19 @@ def _decision(data: Mapping[str, Any], players: int, moves: int) -> Decision:
 
 
 def _result(data: Mapping[str, Any], players: int, moves: int) -> Result:
-    _keys(data, ("winner", "victory", "ranks", "turns", "plies"), "'result'")
+    check_keys(data, ("winner", "victory", "ranks", "turns", "plies"), "'result'")
     result = Result(
-        winner=_value(data, "winner", int),
-        victory=_value(data, "victory", str),
-        ranks=tuple(_list(data, "ranks", int)),
-        turns=_value(data, "turns", int),
-        plies=_value(data, "plies", int),
+        winner=typed(data, "winner", int),
+        victory=typed(data, "victory", str),
+        ranks=tuple(typed_list(data, "ranks", int)),
+        turns=typed(data, "turns", int),
+        plies=typed(data, "plies", int),
     )
     if not 1 <= result.winner <= players:
         raise BadInput(f"'winner' must be a seat 1 to {players}, found {result.winner}")
     if result.victory not in VICTORY_NAMES[1:]:
-        hint = nearest(result.victory, VICTORY_NAMES[1:])
-        raise BadInput(f"unknown ending {result.victory!r}: {hint}")
+        hint = nearest(result.victory[:60], VICTORY_NAMES[1:])
+        raise BadInput(f"unknown ending {shown(result.victory)}: {hint}")
     if len(result.ranks) != players:
         raise BadInput(f"'ranks' holds {len(result.ranks)} numbers, expected {players}")
     if result.plies < moves:
@@ -436,71 +431,82 @@ def verify_name(path: Path) -> str:
 class RecordReader:
     """Reads a file of records game by game: iterate over it, once or more often.
 
-    Every fault is a BadInput that says file, line and reason. `spec` is what the first line says
-    the file was made from, None where it has no such line; it is read when the reader is made.
-    With `verify` the content must have the sha256 that is the file's name.
+    Iterating raises BadInput with file, line and reason at the first fault; `scan` goes on after
+    it. `spec` is what the first line says the file was made from, None where it has no such line;
+    it is read when the reader is made. With `verify` the content must have the sha256 that is the
+    file's name. Files that are not compressed can be read too.
     """
 
     def __init__(self, path: Path, *, verify: bool = True) -> None:
         self.path = path
         if verify:
             verify_name(path)
-        first = next(self._objects(), (1, {}))[1]
         self.spec: dict[str, Any] | None = None
-        if first.get("t") == "shard":
-            self._located(1, _keys, first, ("t", "v", "spec"), "the header")
-            self.spec = self._located(1, _value, first, "spec", dict)
-
-    def _located(self, number: int, call: Any, *arguments: Any) -> Any:
-        try:
-            return call(*arguments)
-        except BadInput as error:
-            raise BadInput(f"{self.path}:{number}: {error}") from None
-
-    def _objects(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Line numbers from 1 with the object of each line."""
-        number = 0
-        try:
-            with (
-                self.path.open("rb") as file,
-                zstandard.ZstdDecompressor().stream_reader(file) as stream,
-            ):
-                for number, line in enumerate(io.BufferedReader(stream, 1 << 18), start=1):  # type: ignore[type-var]
-                    if not line.endswith(b"\n"):
-                        raise BadInput(f"{self.path}:{number}: the file is cut short in this line")
-                    data = json.loads(line)
-                    if not isinstance(data, dict):
-                        raise BadInput(f"{self.path}:{number}: expected an object")
-                    yield number, data
-        except OSError as error:
-            raise BadInput(f"cannot read {self.path}: {error.strerror}") from error
-        except zstandard.ZstdError as error:
-            raise BadInput(f"{self.path}:{number + 1}: damaged compression: {error}") from error
-        except ValueError as error:
-            if isinstance(error, BadInput):
-                raise
-            raise BadInput(f"{self.path}:{number}: not JSON: {error}") from error
+        for number, data in objects(Lines(path)):
+            if isinstance(data, Fault):
+                raise located(path, number, data)
+            if data.get("t") == "shard":
+                try:
+                    self.spec = _spec(data)
+                except BadInput as error:
+                    raise located(path, number, Fault(str(error))) from None
+            break
 
     def __iter__(self) -> Iterator[GameRecord]:
         """Yield the games."""
-        games = 0
-        number = 0
-        ended = False
-        for number, data in self._objects():
+        for number, record in scan_records(Lines(self.path)):
+            if isinstance(record, Fault):
+                raise located(self.path, number, record)
+            yield record
+
+
+def _spec(data: Mapping[str, Any]) -> dict[str, Any]:
+    check_keys(data, ("t", "v", "spec"), "the header")
+    version(data, VERSION, "a header")
+    spec: dict[str, Any] = typed(data, "spec", dict)
+    return spec
+
+
+def scan_records(lines: Lines) -> Iterator[tuple[int, GameRecord | Fault]]:
+    """Each game of a file with the number of its line, and each fault; goes on after a fault.
+
+    Games are as they are written: whether their moves are legal is not asked here.
+    """
+    number = games = 0
+    ended = told = False
+    for number, line in lines:
+        try:
+            if isinstance(line, Fault):
+                yield number, line
+                if line.last:
+                    return
+                continue
+            if not line.endswith(b"\n"):
+                yield number, Fault("the file is cut short in this line", last=True)
+                return
+            data = parse_object(line)
             kind = data.get("t")
-            if ended:
-                raise BadInput(f"{self.path}:{number}: text after the end line")
+            if ended and not told:
+                told = True
+                yield number, Fault("text after the end line")
             if kind == "game":
                 games += 1
-                yield self._located(number, GameRecord.parse, data)
+                yield number, GameRecord.parse(data)
             elif kind == "end":
-                if data != {"t": "end", "games": games}:
-                    raise BadInput(
-                        f"{self.path}:{number}: the end line says {data.get('games')!r} games, "
-                        f"the file holds {games}"
-                    )
                 ended = True
-            elif kind != "shard" or number != 1:
-                raise BadInput(f"{self.path}:{number}: unknown kind of line {kind!r}")
-        if not ended:
-            raise BadInput(f"{self.path}:{number + 1}: the file is cut short: no end line")
+                _check_end(data, games)
+            elif kind == "shard" and number == 1:
+                _spec(data)
+            else:
+                yield number, Fault(f"unknown kind of line {shown(kind)}")
+        except BadInput as error:
+            yield number, Fault(str(error))
+    if not ended:
+        yield number + 1, Fault("the file is cut short: no end line", last=True)
+
+
+def _check_end(data: Mapping[str, Any], games: int) -> None:
+    check_keys(data, ("t", "games"), "the end line")
+    said = typed(data, "games", int)
+    if said != games:
+        raise BadInput(f"the end line says {said} games, the file holds {games}")
