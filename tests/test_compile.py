@@ -1,5 +1,6 @@
 """The cache of compiled kernels: keyed by everything that decides them, wherever it can be written."""
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -46,20 +47,28 @@ def copied(tmp_path):
     return package
 
 
-def run(package, cache, code, **environment):
-    """Run code in an interpreter that sees only the copied package; its output."""
+def start(package, cache, code, *, obey=False, **environment):
+    """Start code in an interpreter that sees only the copied package; obey: permissions hold for root as well."""
     known = {k: v for k, v in os.environ.items() if not k.startswith("NUMBA_")}
     known |= {"RINGRIFT_KERNEL_CACHE": str(cache), "PYTHONPATH": str(package.parent)}
-    done = subprocess.run(
+    return subprocess.Popen(
         [sys.executable, "-c", code],
         env=known | environment,
         cwd=package.parent,
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
+        preexec_fn=obey_permissions if obey else None,  # noqa: PLW1509  (there are no threads here)
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.split()
+
+
+def run(package, cache, code, *, obey=False, **environment):
+    """Run code as `start` does, to its end; the words of its output."""
+    with start(package, cache, code, obey=obey, **environment) as process:
+        out, err = process.communicate()
+    assert process.returncode == 0, err
+    return out.split()
 
 
 KEY = "from ringrift.compile import cache_key; print(cache_key())"
@@ -105,22 +114,178 @@ def test_key_is_that_of_this_package():
     assert os.environ["NUMBA_CACHE_DIR"].endswith(compiling.cache_key())
 
 
-@pytest.mark.parametrize("obstacle", ["a file", "a folder that is read-only"])
-def test_folder_that_cannot_be_written(copied, tmp_path, obstacle):
-    """Where the cache folder cannot be written, kernels still compile, and lie in a temporary folder."""
+#: Another version of a leaf of the rules: whoever asks what a seat has in hand hears 0.
+EMPTY_HANDS = """
+
+@kernel
+def scalar(s, g, index):
+    if 21 <= index <= 24:
+        return np.int64(0)
+    return np.int64(s[g, F_SCALAR, index])
+"""
+
+
+def test_edited_leaf_of_the_rules(tmp_path):
+    """In a copy of the package, an edit of a leaf kernel changes what `Game.legal` says; the old cache stays."""
+    package, cache = tmp_path / "copy" / "ringrift", tmp_path / "cache"
+    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    code = (
+        "from ringrift.configs import Config; from ringrift.rules.game import Game; "
+        "from ringrift.rules.kernels.moves import legal_moves; "
+        "game = Game.new(Config('square8', 2)); "
+        "print(len(game.legal()), game.legal()[0], sum(legal_moves.stats.cache_hits.values()))"
+    )
+    assert run(package, cache, code) == ["192", "PL", "0,0", "1", "0"]
+    old = {p: p.read_bytes() for p in cache.rglob("*") if p.is_file()}
+    leaf = package / "rules" / "kernels" / "cells.py"
+    text = leaf.read_text()
+    assert "def scalar(s, g, index):" in text
+    leaf.write_text(text + EMPTY_HANDS)
+    assert run(package, cache, code) == ["1", "NP", "0"]
+    assert {p: p.read_bytes() for p in old} == old
+    assert len(list(cache.iterdir())) == 2
+    leaf.write_text(text)
+    assert run(package, cache, code) == ["192", "PL", "0,0", "1", "1"], (
+        "the old cache is used again"
+    )
+
+
+#: Capabilities of Linux by which root writes where permissions say that nobody may.
+_CAP_DAC_OVERRIDE, _PR_CAPBSET_DROP = 1, 24
+
+
+def obey_permissions():
+    """In a child before it starts: root, too, may only write where permissions allow it."""
+    if os.geteuid() == 0:
+        ctypes.CDLL(None).prctl(_PR_CAPBSET_DROP, _CAP_DAC_OVERRIDE, 0, 0, 0)
+
+
+@pytest.fixture
+def sealed(tmp_path):
+    """Make a folder and all in it read-only; skips where a child can write there nevertheless."""
+    done = []
+
+    def seal(folder):
+        done.append(folder)
+        for path in [folder, *folder.rglob("*")]:
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        tried = subprocess.run(
+            [sys.executable, "-c", f"open({str(folder / 'probe')!r}, 'w')"],
+            preexec_fn=obey_permissions,
+            capture_output=True,
+            check=False,
+        )
+        if tried.returncode == 0:
+            pytest.skip("this user may write everywhere")
+
+    yield seal
+    for folder in done:
+        for path in [folder, *folder.rglob("*")]:
+            path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def test_package_that_is_read_only(copied, tmp_path, sealed):
+    """A package in a read-only folder compiles into the cache folder, and nothing is written beside it."""
+    before = sorted(copied.rglob("*"))
+    sealed(copied)
     cache = tmp_path / "cache"
+    assert run(copied, cache, CALL, obey=True) == ["2", "0"]
+    assert run(copied, cache, CALL, obey=True) == ["2", "1"]
+    assert sorted(copied.rglob("*")) == before
+
+
+@pytest.mark.parametrize("obstacle", ["a file", "a folder that is read-only"])
+def test_folder_that_cannot_be_written(copied, tmp_path, sealed, obstacle):
+    """Where the cache folder cannot be written, kernels lie in a private temporary folder, and a line says so."""
+    cache, temporary = tmp_path / "cache", tmp_path / "temporary"
     if obstacle == "a file":
         cache.write_text("")
     else:
         cache.mkdir()
-        cache.chmod(0o500)
-        if os.access(cache, os.W_OK):
-            pytest.skip("this user may write everywhere")
-    (tmp_path / "temporary").mkdir()
-    where = "import os, ringrift.compile; print(os.environ['NUMBA_CACHE_DIR'])"
-    (folder,) = run(copied, cache, where, TMPDIR=str(tmp_path / "temporary"))
-    assert Path(folder).is_relative_to(tmp_path / "temporary")
-    assert run(copied, cache, CALL, TMPDIR=str(tmp_path / "temporary"))[0] == "2"
+        sealed(cache)
+    temporary.mkdir()
+    done = start(copied, cache, CALL, TMPDIR=str(temporary), obey=True)
+    out, err = done.communicate()
+    assert out.split() == ["2", "0"]
+    (line,) = err.splitlines()
+    assert line.startswith(f"ringrift: compiled kernels cannot be kept in {cache} (")
+    assert f"they go to {temporary}" in line
+    assert "RINGRIFT_KERNEL_CACHE names another folder" in line
+    (folder,) = temporary.iterdir()
+    assert folder.stat().st_mode & 0o077 == 0, "nobody else may put code there"
+    assert run(copied, cache, CALL, TMPDIR=str(temporary), obey=True) == ["2", "1"]
+
+
+def test_temporary_folder_of_somebody_else(copied, tmp_path):
+    """A temporary folder that others can write is not trusted: code would be loaded from it."""
+    (tmp_path / "file").write_text("")
+    theirs = tmp_path / "temporary" / f"ringrift-kernels-{os.getuid()}"
+    theirs.mkdir(parents=True)
+    theirs.chmod(0o777)
+    assert run(copied, tmp_path / "file", CALL, TMPDIR=str(theirs.parent)) == ["2", "0"]
+    assert not list(theirs.iterdir())
+    assert len(list(theirs.parent.iterdir())) == 2
+
+
+def test_nowhere_to_write(copied, tmp_path):
+    """With no folder at all, every process compiles for itself, and a line says that and what to do."""
+    (tmp_path / "file").write_text("")
+    lost = f"import tempfile; tempfile.tempdir = {str(tmp_path / 'file')!r}; "
+    for _ in range(2):
+        out, err = start(copied, tmp_path / "file", lost + CALL).communicate()
+        assert out.split() == ["2", "0"]
+        (line,) = err.splitlines()
+        assert "every process compiles for itself" in line
+
+
+#: Takes the turn to compile, says so, and keeps it until a line comes in; then compiles and lets go.
+HOLD = (
+    "from ringrift.compile import TURN; import sys; TURN.__enter__(); print('mine', flush=True); "
+    f"sys.stdin.readline(); {CALL}; TURN.__exit__(None, None, None)"
+)
+
+
+def test_second_process_waits_for_the_first(copied, tmp_path):
+    """While one process compiles, another says that it waits, and then finds the work done."""
+    cache = tmp_path / "cache"
+    with start(copied, cache, HOLD) as first:
+        assert first.stdout.readline() == "mine\n"
+        with start(copied, cache, CALL) as second:
+            waiting = "ringrift: another process is compiling the kernels; waiting for it\n"
+            assert second.stderr.readline() == waiting
+            assert first.communicate("\n")[0].split() == ["2", "0"]
+            out, err = second.communicate()
+            assert out.split() == ["2", "1"]
+            assert err == ""
+
+
+def test_killed_process_leaves_no_lock(copied, tmp_path):
+    """A process killed while it compiles holds up nobody."""
+    cache = tmp_path / "cache"
+    with start(copied, cache, HOLD) as first:
+        assert first.stdout.readline() == "mine\n"
+        with start(copied, cache, CALL) as second:
+            assert "waiting" in second.stderr.readline()
+            first.kill()
+            assert second.communicate()[0].split() == ["2", "0"]
+    assert run(copied, cache, CALL) == ["2", "1"]
+
+
+def test_first_starts_at_once(copied, tmp_path):
+    """Of three processes that start together with an empty cache, one compiles and two load its work."""
+    together = [start(copied, tmp_path / "cache", CALL) for _ in range(3)]
+    assert sorted(p.communicate()[0].split()[1] for p in together) == ["0", "1", "1"]
+
+
+def test_complete_cache_waits_for_nobody(copied, tmp_path):
+    """Once all is compiled, a process loads it whoever holds the lock."""
+    cache = tmp_path / "cache"
+    assert run(copied, cache, "from ringrift.compile import TURN; TURN.mark_complete()") == []
+    with start(copied, cache, HOLD) as first:
+        assert first.stdout.readline() == "mine\n"
+        out, err = start(copied, cache, CALL).communicate()
+        assert (out.split(), err) == (["2", "0"], "")
+        first.communicate("\n")
 
 
 #: Uses every entry on all boards, as the services do, then prints how many signatures each has.

@@ -12,15 +12,14 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-app = typer.Typer(help="Compile the kernels, once per machine.")
+if TYPE_CHECKING:
+    from ringrift.compile import Turn
 
-#: Name of the file that says a cache folder is complete, and of the lock beside it.
-_DONE = "complete"
-_LOCK = "lock"
+app = typer.Typer(help="Compile the kernels, once per machine.")
 
 
 @app.command()
@@ -28,19 +27,15 @@ def warmup(
     quiet: Annotated[bool, typer.Option("--quiet", help="say nothing unless it compiles")] = False,
 ) -> None:
     """Compile what is not compiled yet; a second call returns at once."""
-    from ringrift.compile import cache_dir, cache_key
+    from ringrift.compile import TURN, cache_key
 
-    folder = cache_dir()
-    if is_warm(folder):
+    if TURN.folder is None:
+        return  # importing has said why; every process compiles what it uses
+    if TURN.complete:
         if not quiet:
             print(f"kernels: compiled ({cache_key()})")
         return
-    compile_all(folder, say)
-
-
-def is_warm(folder: Path) -> bool:
-    """Whether all kernels of this build lie in the cache."""
-    return (folder / _DONE).exists()
+    compile_all(TURN, say)
 
 
 def say(text: str) -> None:
@@ -51,21 +46,25 @@ def say(text: str) -> None:
         print(text, flush=True)
 
 
-def compile_all(folder: Path, report: Callable[[str], None]) -> None:
-    """Run every step under the lock of the cache folder; whoever comes second finds it done."""
-    from filelock import FileLock
-
-    with FileLock(folder / _LOCK):
-        if is_warm(folder):
+def compile_all(turn: Turn, report: Callable[[str], None]) -> None:
+    """Run every step while it is our turn; whoever comes second finds it done."""
+    with turn:
+        if turn.complete:
             return
-        start = time.monotonic()
+        start, spent = time.monotonic(), {}
         for number, (what, step) in enumerate(STEPS, start=1):
             report(
                 f"compiling kernels {number}/{len(STEPS)}: {what} ({time.monotonic() - start:.0f} s)"
             )
+            before = time.process_time()
             step()
-        (folder / _DONE).touch()
-        report(f"kernels: compiled in {time.monotonic() - start:.0f} s")
+            spent[what] = time.process_time() - before
+        turn.mark_complete()
+        parts = ", ".join(f"{what} {seconds:.1f}" for what, seconds in spent.items())
+        report(
+            f"kernels: compiled in {time.monotonic() - start:.0f} s; "
+            f"{sum(spent.values()):.1f} s of processor time ({parts})"
+        )
         if sys.stdout.isatty():
             print()
 
@@ -118,8 +117,21 @@ def _one_ply() -> None:
     play_match(spec, Path)
 
 
+def _search() -> None:
+    import numpy as np
+
+    from ringrift.configs import Config
+    from ringrift.rules.game import opening
+    from ringrift.search.evaluator import UniformEvaluator
+    from ringrift.search.gumbel import SearchPool
+
+    config = Config("hex8", 2)
+    pool = SearchPool(UniformEvaluator(config, 2), [2], 4, 50.0, 1.0)
+    pool.search(opening(config), np.zeros(1, np.uint64), 1.0)
+
+
 def _learning() -> None:
-    """One tiny shard, its dataset, and one training step: search, selfplay, features, symmetries."""
+    """One tiny shard, its dataset, and one training step: selfplay, features, symmetries."""
     from ringrift.agents import AgentSpec, make_agent
     from ringrift.configs import Config
     from ringrift.data.export import export_dataset
@@ -156,5 +168,6 @@ STEPS: tuple[tuple[str, Callable[[], None]], ...] = (
     ("rules", _rules),
     ("games", _games),
     ("one-ply play", _one_ply),
-    ("search, selfplay, training", _learning),
+    ("search", _search),
+    ("selfplay and training", _learning),
 )

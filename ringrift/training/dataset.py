@@ -19,9 +19,9 @@ from ringrift.data.npz import read_npz
 from ringrift.errors import BadInput
 from ringrift.nets.features import num_planes, num_scalars
 from ringrift.nets.kernels.features import write_features
-from ringrift.nets.symmetry import symmetries
 from ringrift.rules.boards import board, tables
 from ringrift.rules.kernels.constants import NUM_FIELDS
+from ringrift.rules.symmetry import symmetries
 from ringrift.training.kernels.batch import policy_rows, value_rows
 
 

@@ -3,6 +3,7 @@
 import contextlib
 
 from ringrift.cli import warmup
+from ringrift.compile import Turn
 
 
 def test_a_warm_cache_is_left_alone(tmp_path, monkeypatch):
@@ -10,9 +11,9 @@ def test_a_warm_cache_is_left_alone(tmp_path, monkeypatch):
     steps = []
     monkeypatch.setattr(warmup, "STEPS", (("one", lambda: steps.append(1)),))
     lines = []
-    warmup.compile_all(tmp_path, lines.append)
-    assert warmup.is_warm(tmp_path)
-    warmup.compile_all(tmp_path, lines.append)
+    warmup.compile_all(Turn(tmp_path), lines.append)
+    assert Turn(tmp_path).complete
+    warmup.compile_all(Turn(tmp_path), lines.append)
     assert steps == [1]
     assert lines[0].startswith("compiling kernels 1/1: one")
     assert lines[-1].startswith("kernels: compiled in")
@@ -26,5 +27,5 @@ def test_an_interrupted_warmup_is_not_complete(tmp_path, monkeypatch):
 
     monkeypatch.setattr(warmup, "STEPS", (("one", fail),))
     with contextlib.suppress(KeyboardInterrupt):
-        warmup.compile_all(tmp_path, lambda _: None)
-    assert not warmup.is_warm(tmp_path)
+        warmup.compile_all(Turn(tmp_path), lambda _: None)
+    assert not Turn(tmp_path).complete

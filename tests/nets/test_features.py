@@ -11,10 +11,10 @@ from ringrift.nets.kernels.features import (
     read_values,
     write_features,
 )
-from ringrift.nets.kernels.symmetry import transform_states
-from ringrift.nets.symmetry import symmetries
 from ringrift.rules.boards import board, tables
 from ringrift.rules.kernels import constants as k
+from ringrift.rules.kernels.symmetry import transform_states
+from ringrift.rules.symmetry import symmetries
 from tests.nets.naive_features import naive_planes, naive_scalars
 from tests.nets.positions import random_positions
 

@@ -6,9 +6,9 @@ import pytest
 from ringrift.configs import Config
 from ringrift.data.npz import write_npz
 from ringrift.errors import BadInput
-from ringrift.nets.symmetry import symmetries
 from ringrift.rules.boards import board, tables
 from ringrift.rules.kernels import constants as k
+from ringrift.rules.symmetry import symmetries
 from ringrift.training.dataset import Batcher, Dataset, Sampler
 from tests.nets.positions import actions_of
 from tests.training.synthetic import preferred, synthetic_arrays, synthetic_dataset

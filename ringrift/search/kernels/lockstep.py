@@ -160,7 +160,7 @@ def collect(trees, slots, scratch, t, out_states, out_slots):
     out_states: uint16[B, F, N] and out_slots: int32[B] with B >= number of slots. Returns how many were written;
     0 means that all searches are done.
     """
-    n = 0
+    n = np.int64(0)  # a literal would compile `collect_slot` twice
     for g in range(slots.status.size):
         n = collect_slot(trees, slots, scratch, g, t, out_states, out_slots, n)
     return n
@@ -173,8 +173,8 @@ def absorb(trees, slots, batch_slots, n, logits, values):
     batch_slots: int32[>= n]; logits: float32[B, A]; values: float32[B, P] per absolute seat.
     """
     for row in range(n):
-        g = batch_slots[row]
-        node = slots.leaf[g]
+        g = np.int64(batch_slots[row])
+        node = np.int64(slots.leaf[g])
         slots.leaf[g] = NONE
         for q in range(values.shape[1]):
             trees.value[g, node, q] = values[row, q]

@@ -169,7 +169,7 @@ def step(games, play, trees, slots, scratch, t, out_states, out_slots, out_finis
 
     out_states: uint16[B, F, N]; out_slots, out_finished: int32[B]. Returns (leaves, finished games).
     """
-    n = 0
+    n = np.int64(0)  # a literal would compile `collect_slot` twice
     finished = 0
     for g in range(slots.status.size):
         while slots.status[g] != IDLE and slots.status[g] != FINISHED:

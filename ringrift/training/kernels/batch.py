@@ -11,10 +11,10 @@ capacity is spent on learning what the rules forbid.
 import numpy as np
 
 from ringrift.compile import entry, kernel
-from ringrift.nets.kernels.symmetry import move_action, move_state
 from ringrift.rules.kernels.cells import scalar
 from ringrift.rules.kernels.constants import MAX_MOVES, S_PLAYER, S_VT
 from ringrift.rules.kernels.moves import list_all, num_planes
+from ringrift.rules.kernels.symmetry import move_action, move_state
 
 
 @kernel
@@ -32,7 +32,7 @@ def _policy_row(moved, b, t, planes, actions, probs, legal, place, out_index, ou
     """Legal actions and targets of one row; returns how many. ``place`` is int32[A], all -1, and is left so.
 
     ``actions`` are already moved. What is not legal (a free recovery slide among equal runs, see
-    ringrift.nets.symmetry) is left out, and the rest scaled to sum 1.
+    ringrift.rules.symmetry) is left out, and the rest scaled to sum 1.
     """
     count = min(list_all(moved, b, t, np.bool_(0), legal), out_index.size)
     for i in range(count):

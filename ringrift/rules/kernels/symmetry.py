@@ -1,6 +1,6 @@
-"""States and actions under the exact symmetries of a board (rules §20.5).
+"""States, moves and policies under the exact symmetries of a board (rules §20.5).
 
-A symmetry moves cells, directions and axes; seats stay. The tables are made by `ringrift.nets.symmetry`.
+A symmetry moves cells, directions and axes; seats stay. The tables are made by `ringrift.rules.symmetry`.
 Actions that are named by one end of something need care: a reflection may exchange the ends of a run, and
 the lowest cell of a region is another cell afterwards. Then the state says how long the run is and which
 cells the region has.
@@ -11,18 +11,21 @@ import numpy as np
 from ringrift.compile import entry, kernel
 from ringrift.rules.kernels.cells import kind_of, scalar, word
 from ringrift.rules.kernels.constants import (
+    ACTION_MASK,
     F_CELL,
     F_SCALAR,
     MARKER,
+    MAX_MOVES,
     PLANE_RAY,
     S_FROM,
     S_LINE,
     S_MUST,
     S_PLAYER,
     S_SLIDE,
+    STACK_SHIFT,
 )
 from ringrift.rules.kernels.lines import run_length
-from ringrift.rules.kernels.moves import num_planes
+from ringrift.rules.kernels.moves import legal_actions, num_planes
 from ringrift.rules.kernels.recovery import run_through
 from ringrift.rules.kernels.territory import region_cells
 
@@ -33,7 +36,8 @@ def move_state(s, g, t, sym, k, out, h):
     for f in range(F_CELL, F_SCALAR):
         for cell in range(t.n):
             out[h, f, sym.cell[k, cell]] = s[g, f, cell]
-    out[h, F_SCALAR] = s[g, F_SCALAR]
+    for index in range(t.n):
+        out[h, F_SCALAR, index] = s[g, F_SCALAR, index]
     for index in (S_MUST, S_FROM):
         place = scalar(s, g, index)
         if place > 0:
@@ -47,7 +51,7 @@ def move_state(s, g, t, sym, k, out, h):
 @kernel
 def _step(t, cell, axis, steps):
     for _ in range(steps):
-        cell = t.axis_next[cell, axis]
+        cell = np.int64(t.axis_next[cell, axis])
     return cell
 
 
@@ -58,7 +62,7 @@ def _move_ray(s, g, t, sym, k, plane, cell):
     slot = (plane - PLANE_RAY) % t.max_ray
     if slot > 0 and kind_of(word(s, g, cell)) == MARKER:
         # A free slide: slot 1 + o says that the marker lands on the o-th cell of the stretch (rules §20.2).
-        target = t.ray[cell, direction, 0]
+        target = np.int64(t.ray[cell, direction, 0])
         _, axis, _ = run_through(s, g, t, scalar(s, g, S_PLAYER), cell, target)
         if sym.flip[k, axis]:
             slot = 1 + (scalar(s, g, S_LINE) - 1 - (slot - 1))
@@ -75,9 +79,9 @@ def move_action(s, g, t, sym, k, action):
     segment_plane = line_plane + t.A
     region_plane = segment_plane + t.A + 1
     if plane < PLANE_RAY or plane == region_plane - 1:
-        return plane * n + sym.cell[k, cell]  # placements and eliminations
+        return plane * n + np.int64(sym.cell[k, cell])  # placements and eliminations
     if plane < line_plane:
-        return _move_ray(s, g, t, sym, k, plane, cell) * n + sym.cell[k, cell]
+        return _move_ray(s, g, t, sym, k, plane, cell) * n + np.int64(sym.cell[k, cell])
     if plane < region_plane:
         whole = plane < segment_plane
         base = line_plane if whole else segment_plane
@@ -88,7 +92,7 @@ def move_action(s, g, t, sym, k, action):
             else:
                 length = scalar(s, g, S_LINE)
             cell = _step(t, cell, axis, length - 1)
-        return (base + np.int64(sym.axis[k, axis])) * n + sym.cell[k, cell]
+        return (base + np.int64(sym.axis[k, axis])) * n + np.int64(sym.cell[k, cell])
     if plane < num_planes(t, sym.players):
         cells = np.empty(n, np.int16)
         size = region_cells(s, g, t, plane - region_plane, cell, cells)
@@ -97,6 +101,16 @@ def move_action(s, g, t, sym, k, action):
             lowest = min(lowest, np.int64(sym.cell[k, cells[i]]))
         return plane * n + lowest
     return action  # pass and swap
+
+
+@kernel
+def move_code(s, g, t, sym, k, code):
+    """As `move_action`, for the code of a record: a slide's extraction stack goes along."""
+    moved = move_action(s, g, t, sym, k, code & ACTION_MASK)
+    stack = code >> STACK_SHIFT
+    if stack > 0:
+        moved |= (1 + np.int64(sym.cell[k, stack - 1])) << STACK_SHIFT
+    return moved
 
 
 @entry
@@ -110,10 +124,24 @@ def transform_states(states, count, t, sym, which, out_states):
 
 
 @entry
-def transform_actions(states, g, t, sym, which, actions, out_actions):
-    """Actions that are legal in state ``g``, under symmetry ``which``.
+def transform_codes(states, g, t, sym, which, codes, out_codes):
+    """Moves or actions that are legal in state ``g``, under symmetry ``which``.
 
-    actions, out_actions: int32[n].
+    codes, out_codes: int32[n].
     """
-    for i in range(actions.size):
-        out_actions[i] = move_action(states, g, t, sym, which, np.int64(actions[i]))
+    for i in range(codes.size):
+        out_codes[i] = move_code(states, g, t, sym, which, np.int64(codes[i]))
+
+
+@entry
+def transform_policy(states, g, t, sym, which, policy, out_policy):
+    """The entries of the legal actions of state ``g``, under symmetry ``which``; the others become 0.
+
+    policy, out_policy: float32[A], one number per action of the action space (rules §20.3).
+    """
+    legal = np.empty(MAX_MOVES, np.int32)
+    for i in range(out_policy.size):
+        out_policy[i] = 0.0
+    for i in range(legal_actions(states, g, t, legal)):
+        action = np.int64(legal[i])
+        out_policy[move_action(states, g, t, sym, which, action)] = policy[action]
