@@ -260,11 +260,22 @@ def check_keys(
             raise BadInput(f"{where} lacks the key {key!r}")
 
 
+#: Types as people who write JSON call them.
+_ONE = {
+    dict: "an object",
+    list: "a list",
+    str: "a text",
+    int: "a whole number",
+    bool: "true or false",
+}
+_MANY = {dict: "objects", str: "texts", int: "whole numbers"}
+
+
 def typed(data: Mapping[str, Any], key: str, kind: type) -> Any:
     """Value of a key, which must be of exactly this type (true is no number)."""
     value = data[key]
     if type(value) is not kind:
-        raise BadInput(f"{key!r} must be of type {kind.__name__}, found {shown(value)}")
+        raise BadInput(f"{key!r} must be {_ONE[kind]}, found {shown(value)}")
     return value
 
 
@@ -273,7 +284,7 @@ def typed_list(data: Mapping[str, Any], key: str, kind: type) -> list[Any]:
     items: list[Any] = typed(data, key, list)
     for item in items:
         if type(item) is not kind:
-            raise BadInput(f"{key!r} must hold only {kind.__name__}, found {shown(item)}")
+            raise BadInput(f"{key!r} must hold only {_MANY[kind]}, found {shown(item)}")
     return items
 
 

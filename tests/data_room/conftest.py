@@ -10,7 +10,8 @@ import pytest
 
 from ringrift.configs import Config
 from ringrift.rules.boards import board, tables
-from ringrift.rules.game import GameOptions, opening
+from ringrift.rules.canonical import state_plus
+from ringrift.rules.game import opening
 from ringrift.rules.kernels import constants as k
 from ringrift.rules.kernels.apply import apply_move
 from ringrift.rules.kernels.moves import legal_actions
@@ -23,8 +24,8 @@ def random_record(config: Config, seed: int, *, full_share: float = 0.5) -> Game
     """One random game; a share of its decisions carries a uniform policy target."""
     rng = np.random.default_rng(seed)
     b, t = board(config.board), tables(config.board)
-    options = GameOptions()
-    states = opening(config, options)
+    states = opening(config)
+    options = state_plus(states, 0, b)["options"]
     out = np.empty(k.MAX_MOVES, np.int32)
     moves: list[str] = []
     decisions: list[Decision] = []
@@ -49,12 +50,7 @@ def random_record(config: Config, seed: int, *, full_share: float = 0.5) -> Game
             moves.append(text)
     return GameRecord(
         config=config,
-        options={
-            "pie": options.pie,
-            "line_detect": options.line_detect,
-            "lps_rounds": options.lps_rounds,
-            "rings": options.rings,
-        },
+        options=options,
         seats=(SeatAgent("random"),) * config.players,
         seed=seed,
         moves=tuple(moves),
