@@ -51,7 +51,7 @@ class Geometry:
     growth: Mapping[Cell, tuple[Cell, ...]]
 
     def in_order(self, cells: Iterable[Cell]) -> tuple[Cell, ...]:
-        """Cells in position order."""
+        """Cells in position order (rules §2.1)."""
         return tuple(sorted(cells, key=self.order.__getitem__))
 
 
