@@ -66,3 +66,19 @@ def nearest(word: str, choices: Iterable[str]) -> str:
         if close and choice.lower() == close[0]:
             return f"did you mean {choice!r}?"
     return "valid: " + ", ".join(known) if known else "there are no valid choices"
+
+
+def nearest_first(word: str, choices: Iterable[str]) -> list[str]:
+    """Return all choices, those most like the word first; equally near ones stay in order.
+
+    >>> nearest_first("PL 3,3 4", ["MV 3,3 4,3", "PL 3,3 1", "SP"])
+    ['PL 3,3 1', 'MV 3,3 4,3', 'SP']
+    """
+    matcher = difflib.SequenceMatcher(autojunk=False)
+    matcher.set_seq2(word[:200])
+
+    def likeness(choice: str) -> float:
+        matcher.set_seq1(choice[:200])
+        return matcher.quick_ratio() + (choice[:2] == word[:2])
+
+    return sorted(choices, key=likeness, reverse=True)

@@ -210,20 +210,25 @@ class _Replay:
         return result is not None and list(result.ranks) != self.trace.end.get("ranks", [])
 
 
+def compare(file: str, trace: TraceGame) -> tuple[Difference | None, bool]:
+    """The first difference of one game, and whether its ranks (advisory) are others."""
+    replay = _Replay(file, trace)
+    found = replay.run()
+    return found, found is None and replay.ranks_differ
+
+
 def check_file(path: Path) -> FileReport:
     """Replay all games of a file; BadInput where it cannot be read."""
     start = time.perf_counter()
     games = moves = ranks = 0
     differences: list[Difference] = []
     for trace in read_trace(path):
-        replay = _Replay(str(path), trace)
-        found = replay.run()
+        found, ranks_differ = compare(str(path), trace)
         games += 1
         moves += len(trace.moves)
+        ranks += ranks_differ
         if found is not None:
             differences.append(found)
-        elif replay.ranks_differ:
-            ranks += 1
     seconds = time.perf_counter() - start
     return FileReport(str(path), games, moves, seconds, tuple(differences), ranks)
 
