@@ -13,10 +13,11 @@ from tests.cluster.conftest import SmallStack, family
 
 pytestmark = pytest.mark.processes
 
-#: The six events of a run that ends in a promotion, in their order.
+#: The events of a run that ends in a promotion, in their order.
 EVENTS = [
     "SELFPLAY_COMPLETE",
     "DATA_SYNC_COMPLETED",
+    "PARITY_CHECKED",
     "NPZ_EXPORT_COMPLETE",
     "TRAINING_COMPLETED",
     "EVALUATION_COMPLETED",
@@ -67,9 +68,10 @@ def test_worker_killed_in_the_middle(home, stage):
         check(stack)
 
 
-def test_child_of_a_worker_killed(home):
+@pytest.mark.parametrize("stage", ["sync", "parity"])
+def test_child_of_a_worker_killed(home, stage):
     """kill -9 of a prefork child in its task: its worker lives on, and the task is done again."""
-    with SmallStack(home, RINGRIFT_TEST_HOLD="sync") as stack:
+    with SmallStack(home, RINGRIFT_TEST_HOLD=stage) as stack:
         child = psutil.Process(stack.held())
         assert child.ppid() == stack.child("cpu").process.pid
         child.kill()

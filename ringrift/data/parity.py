@@ -1,0 +1,78 @@
+"""Recorded games compared with the oracle, and what is kept of those that differ.
+
+Of a game that differs these lie in quarantine, named by the content of the first:
+
+    <sha256>.jsonl.zst               the game's record alone, as `ringrift record` reads it
+    <sha256>.jsonl.zst.reason.txt    where it differs and how, with the board
+    <sha256>.trace.jsonl.gz          the same as a trace, as `ringrift parity gate` reads it
+
+The shard that the game came from stays where it is: its other games are good, and a file that is
+named by its content cannot lose one. Doing it twice changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ringrift.errors import BadInput
+from ringrift.parity.shadow import MakeOracle, Parting, compare, reference_game, reproduction
+from ringrift.parity.trace import write_trace
+from ringrift.rules.records import SUFFIX, GameRecord, RecordReader, write_records
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of a game that differs."""
+
+    #: Where it differs and how, in one line.
+    reason: str
+    #: Its record alone.
+    record: Path
+    #: Its trace.
+    reproduction: Path
+
+
+def compare_games(
+    path: Path,
+    ids: Sequence[str],
+    told: Callable[[], None] | None = None,
+    make: MakeOracle = reference_game,
+) -> Iterator[tuple[GameRecord, Parting | None]]:
+    """Compare some games of a shard with the oracle, in the shard's order; where each one parts.
+
+    BadInput if the file is damaged or lacks one of them. `told` is called before each move.
+    """
+    left = set(ids)
+    for record in RecordReader(path):
+        if record.id in left:
+            left.discard(record.id)
+            try:
+                parting = compare(record, make, told)
+            except BadInput as error:
+                parting = Parting(0, f"no position to start from: {error}", "")
+            yield record, parting
+    if left:
+        raise BadInput(f"{path}: game {min(left)[:12]} is not in this file")
+
+
+def keep(
+    record: GameRecord,
+    parting: Parting,
+    shard: Path,
+    folder: Path,
+    make: MakeOracle = reference_game,
+) -> Kept:
+    """Write a game that differs, the reason and its trace into `folder`; the same bytes each time."""
+    reason = f"game {record.id[:12]}, move {parting.move}: {parting.reason}"
+    copy = write_records(folder, [record], {"from": shard.name, "reason": reason}).path
+    assert copy is not None, "the writer was closed"
+    trace = folder / f"{copy.name.removesuffix(SUFFIX)}.trace.jsonl.gz"
+    write_trace(trace, reproduction(record, parting, make))
+    text = (
+        f"{reason}\nfrom: {shard}, game {record.id}\n"
+        f"to see it: ringrift parity gate {trace}\n\n{parting.board}\n"
+    )
+    copy.with_name(f"{copy.name}.reason.txt").write_text(text, encoding="utf-8")
+    return Kept(reason, copy, trace)
