@@ -116,9 +116,7 @@ def export_dataset(
     )
 
 
-def _games(
-    paths: Sequence[Path], config: Config, without: Collection[str]
-) -> Iterator[GameRecord]:
+def _games(paths: Sequence[Path], config: Config, without: Collection[str]) -> Iterator[GameRecord]:
     """Each game of the shards once, but those that are to be left out."""
     seen = set(without)
     for path in paths:

@@ -123,9 +123,7 @@ def play_blocks(spec, first, blocks, model_path, progress):
     ]
 
 
-SERVICES = Services(
-    init_model, play_shard, check_shard, check_parity, export, train, play_blocks
-)
+SERVICES = Services(init_model, play_shard, check_shard, check_parity, export, train, play_blocks)
 
 
 def main():
