@@ -134,8 +134,8 @@ class GameRecord:
                     {
                         "i": d.i,
                         "a": list(d.a),
-                        "p": [_short(x) for x in d.p],
-                        "v": [_short(x) for x in d.v],
+                        "p": [short(x) for x in d.p],
+                        "v": [short(x) for x in d.v],
                         "n": d.n,
                         "full": d.full,
                     }
@@ -200,7 +200,7 @@ def _dumps(value: Any, *, sort_keys: bool = False) -> str:
     return json.dumps(value, separators=(",", ":"), sort_keys=sort_keys, allow_nan=False)
 
 
-def _short(x: float) -> float:
+def short(x: float) -> float:
     """Six significant digits: finer than any search, and a third of the bytes."""
     return float(f"{x:.6g}")
 
