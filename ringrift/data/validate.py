@@ -72,11 +72,8 @@ def validate(lines: Lines) -> Iterator[Good | Problem]:
     """Check every game of a file; BadInput where it cannot be read, or is no file of games."""
     path = lines.path
     kind = kind_of(path)
-    if _HASHED.fullmatch(path.name):
-        try:
-            verify_name(path)
-        except BadInput as error:
-            yield Problem(path, 0, str(error).removeprefix(f"{path}: "))
+    if (fault := name_fault(path)) is not None:
+        yield fault
     seen: dict[str, int] = {}
     number, found = 0, False
     for number, game in scan(lines, kind):
@@ -90,6 +87,16 @@ def validate(lines: Lines) -> Iterator[Good | Problem]:
             yield check_game(path, number, game)
     if not found:
         yield Problem(path, number + 1, "the file holds no game")
+
+
+def name_fault(path: Path) -> Problem | None:
+    """What is wrong with the bytes of a file that is named by their sha256."""
+    if _HASHED.fullmatch(path.name):
+        try:
+            verify_name(path)
+        except BadInput as error:
+            return Problem(path, 0, str(error).removeprefix(f"{path}: "))
+    return None
 
 
 def check_game(path: Path, number: int, game: StoredGame) -> Good | Problem:

@@ -8,9 +8,11 @@ every fault is a BadInput that says file, line and reason; `scan_trace` tells it
 from __future__ import annotations
 
 import gzip
-import io
 import json
+import os
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -247,11 +249,27 @@ def const_of(config: Config, options: GameOptions) -> dict[str, int]:
 
 
 def write_trace(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
-    """Write lines as a trace file; the same lines give the same bytes."""
-    with (
-        path.open("wb") as raw,
-        gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=raw, mtime=0) as packed,
-        io.TextIOWrapper(packed, encoding="utf-8", newline="\n") as text,
-    ):
-        for line in lines:
-            text.write(json.dumps(line, separators=(",", ":")) + "\n")
+    """Write lines as a trace file, compressed if its name ends in ``.gz``; aside, then renamed.
+
+    The same lines give the same bytes. BadInput where the folder cannot be written.
+    """
+    aside = path.with_name(f".tmp-{os.getpid()}-{secrets.token_hex(6)}.jsonl")
+    try:
+        with aside.open("xb") as raw, ExitStack() as stack:
+            file: Any = raw
+            if path.name.endswith(".gz"):
+                file = stack.enter_context(
+                    gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=raw, mtime=0)
+                )
+            for line in lines:
+                file.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
+            stack.close()
+            raw.flush()
+            os.fsync(raw.fileno())
+        aside.replace(path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise BadInput(f"cannot write {path}: {error.strerror}") from error
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
