@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ringrift.errors import BadInput
-from ringrift.parity.shadow import MakeOracle, Parting, compare, reference_game, reproduction
+from ringrift.parity.lockstep import Difference
+from ringrift.parity.shadow import compare, reason, trace_of
 from ringrift.parity.trace import write_trace
 from ringrift.rules.records import SUFFIX, GameRecord, RecordReader, write_records
 
@@ -38,9 +39,8 @@ def compare_games(
     path: Path,
     ids: Sequence[str],
     told: Callable[[], None] | None = None,
-    make: MakeOracle = reference_game,
-) -> Iterator[tuple[GameRecord, Parting | None]]:
-    """Compare some games of a shard with the oracle, in the shard's order; where each one parts.
+) -> Iterator[tuple[GameRecord, Difference | None]]:
+    """Compare some games of a shard with the oracle, in the shard's order; the difference of each.
 
     BadInput if the file is damaged or lacks one of them. `told` is called before each move.
     """
@@ -48,31 +48,21 @@ def compare_games(
     for record in RecordReader(path):
         if record.id in left:
             left.discard(record.id)
-            try:
-                parting = compare(record, make, told)
-            except BadInput as error:
-                parting = Parting(0, f"no position to start from: {error}", "")
-            yield record, parting
+            yield record, compare(record, told)
     if left:
         raise BadInput(f"{path}: game {min(left)[:12]} is not in this file")
 
 
-def keep(
-    record: GameRecord,
-    parting: Parting,
-    shard: Path,
-    folder: Path,
-    make: MakeOracle = reference_game,
-) -> Kept:
+def keep(record: GameRecord, difference: Difference, shard: Path, folder: Path) -> Kept:
     """Write a game that differs, the reason and its trace into `folder`; the same bytes each time."""
-    reason = f"game {record.id[:12]}, move {parting.move}: {parting.reason}"
-    copy = write_records(folder, [record], {"from": shard.name, "reason": reason}).path
+    why = f"game {record.id[:12]}, {reason(difference)}"
+    copy = write_records(folder, [record], {"from": shard.name, "reason": why}).path
     assert copy is not None, "the writer was closed"
     trace = folder / f"{copy.name.removesuffix(SUFFIX)}.trace.jsonl.gz"
-    write_trace(trace, reproduction(record, parting, make))
+    write_trace(trace, trace_of(record, difference))
     text = (
-        f"{reason}\nfrom: {shard}, game {record.id}\n"
-        f"to see it: ringrift parity gate {trace}\n\n{parting.board}\n"
+        f"{why}\nfrom: {shard}, game {record.id}\n"
+        f"to see it: ringrift parity gate {trace}\n\n{difference.report()}\n"
     )
     copy.with_name(f"{copy.name}.reason.txt").write_text(text, encoding="utf-8")
-    return Kept(reason, copy, trace)
+    return Kept(why, copy, trace)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ringrift.configs import Config
 from ringrift.errors import Interrupted
@@ -26,9 +26,6 @@ from ringrift.pipeline.services import (
     TrainedModel,
     TrainWork,
 )
-
-if TYPE_CHECKING:
-    from ringrift.parity.shadow import MakeOracle
 
 #: Agents of the latest match of each thread: its next chunk needs the same ones.
 _agents = threading.local()
@@ -72,14 +69,10 @@ def check_shard(path: Path, home: Path, config: Config, sample: int) -> Sequence
     ]
 
 
-def check_parity(
-    work: ParityWork, progress: Progress, make: MakeOracle | None = None
-) -> ParityReport:
-    """Replay games through the oracle (or another one); what differs is kept in quarantine."""
+def check_parity(work: ParityWork, progress: Progress) -> ParityReport:
+    """Replay games through the oracle; what differs is kept in quarantine."""
     from ringrift.data.parity import compare_games, keep
-    from ringrift.parity.shadow import reference_game
 
-    oracle = make or reference_game
     of = sum(len(ids) for _, ids in work.games)
     games = moves = 0
     failed: list[FailedGame] = []
@@ -93,10 +86,10 @@ def check_parity(
         progress(games=games, of=of, moves=moves, eta=eta)
 
     for path, ids in work.games:
-        for record, difference in compare_games(path, ids, told, oracle):
+        for record, difference in compare_games(path, ids, told):
             games += 1
             if difference is not None:
-                kept = keep(record, difference, path, work.quarantine, oracle)
+                kept = keep(record, difference, path, work.quarantine)
                 failed.append(
                     FailedGame(record.id, path, kept.reason, kept.record, kept.reproduction)
                 )

@@ -11,7 +11,7 @@ import pytest
 from ringrift.configs import Config
 from ringrift.rules.boards import board, tables
 from ringrift.rules.canonical import state_plus
-from ringrift.rules.game import opening
+from ringrift.rules.game import GameOptions, opening
 from ringrift.rules.kernels import constants as k
 from ringrift.rules.kernels.apply import apply_move
 from ringrift.rules.kernels.moves import legal_actions
@@ -20,11 +20,16 @@ from ringrift.rules.outcome import outcome
 from ringrift.rules.records import Decision, GameRecord, Result, SeatAgent, write_records
 
 
-def random_record(config: Config, seed: int, *, full_share: float = 0.5) -> GameRecord:
-    """One random game; a share of its decisions carries a uniform policy target."""
+def random_record(
+    config: Config, seed: int, *, full_share: float = 0.5, rings: int | None = None
+) -> GameRecord:
+    """One random game; a share of its decisions carries a uniform policy target.
+
+    Few `rings` make a short game.
+    """
     rng = np.random.default_rng(seed)
     b, t = board(config.board), tables(config.board)
-    states = opening(config)
+    states = opening(config, GameOptions(rings=rings))
     options = state_plus(states, 0, b)["options"]
     out = np.empty(k.MAX_MOVES, np.int32)
     moves: list[str] = []
