@@ -11,7 +11,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ringrift.configs import Config
 from ringrift.errors import BadInput, nearest
@@ -128,8 +128,8 @@ def compare(plan: Plan, names: Sequence[str], told: Told) -> Found | None:
     `told` gets what was compared since it was last told, at least every half second.
     """
     part, last = Tally(), time.monotonic()
-    for name in names:
-        try:
+    try:
+        for name in names:
             for number, cases in enumerate(play(plan, name), start=1):
                 part.moves += 1
                 part.cases.update(cases)
@@ -138,17 +138,12 @@ def compare(plan: Plan, names: Sequence[str], told: Told) -> Found | None:
                 if time.monotonic() - last > REPORT_EVERY:
                     told(part)
                     part, last = Tally(), time.monotonic()
-        except Differs as found:
-            told(part)
-            return Found(name, found.difference)
-        if name.startswith("game"):
-            part.games += 1
-        else:
-            part.positions += 1
-    told(part)
+            if name.startswith("game"):
+                part.games += 1
+            else:
+                part.positions += 1
+    except Differs as found:
+        return Found(name, found.difference)
+    finally:
+        told(part)
     return None
-
-
-def again(plan: Plan, name: str) -> Plan:
-    """The plan of one of its games alone."""
-    return replace(plan, only=name)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ringrift.configs import Config
+from ringrift.errors import Interrupted
 from ringrift.parity.trace import VERSION, const_of
 from ringrift.reference import ReferenceGame
 from ringrift.rules import notation
@@ -139,6 +140,8 @@ class Lockstep:
         """What an engine answers; a failure of it is a difference too."""
         try:
             return call(*arguments)
+        except Interrupted:
+            raise
         except Exception as error:
             move = arguments[0] if arguments else ""
             reason = f"an engine fails at {about}: {type(error).__name__}: {error}"
@@ -249,8 +252,10 @@ def reproduction(difference: Difference, name: str, seed: int) -> Iterator[dict[
             state = oracle.state_plus()
             yield {**line, "n": len(legal), "legal": legal, "mv": played, "st": state}
             made += 1
-    except Exception as error:  # noqa: BLE001 - the failure is what is being reported
-        del error
+    except Interrupted:
+        raise
+    except Exception:  # noqa: BLE001, S110 - the failure is what is being reported
+        pass
     result = oracle.result
     yield {
         "t": "e",

@@ -43,6 +43,10 @@ def _unseen_runs(config: Config, options: GameOptions) -> bool:
     return limits.detect > limits.line
 
 
+def _exact_lines(config: Config, options: GameOptions) -> bool:
+    return not _unseen_runs(config, options)
+
+
 def _refuses(config: Config, options: GameOptions) -> bool:
     """Where the base length of rules §1.2 is not the line length (rules §11.4)."""
     return str(config) == "square8:2" or _unseen_runs(config, options)
@@ -98,7 +102,7 @@ CASES: Final = (
     Case("chain-own", "7.3", "a chain captures an own stack"),
     Case("chain-crosses", "7.2", "a chain passes a marker that it left itself"),
     # lines
-    Case("line-exact", "8.3", "an exact line for a fee"),
+    Case("line-exact", "8.3", "an exact line for a fee", _exact_lines),
     Case("line-waived", "8.3", "a line without a fee: no stack to pay with"),
     Case("line-whole", "8.4", "an overlength line, whole, for a fee"),
     Case("line-part", "8.4", "a part of an overlength line, free"),
@@ -147,7 +151,7 @@ CASES: Final = (
     Case("recovery-tie", "11.2", "a slide that makes two longest runs at once"),
     Case("recovery-not-first", "11.4", "a slide whose longest run is not the first long enough"),
     Case("recovery-refused", "11.4", "slides that the reference engine refuses", _refuses),
-    Case("recovery-refused-only", "11.4", "only refused slides, and no fallback", _refuses),
+    Case("recovery-refused-only", "11.4", "only refused slides, and no fallback", _unseen_runs),
     Case("recovery-refused-played", "11.4", "a slide played that it refuses", _refuses),
     Case("recovery-choice", "11.2", "a choice of extraction stacks"),
     Case("recovery-hand", "11.1", "recovery with rings in hand"),

@@ -208,17 +208,13 @@ def recoveries(s: Sketch) -> dict[str, Any]:
         s.stack(rng.choice(s.board.cells), rings)
     kind = rng.choice(("line", "line", "cross", "free", "region"))
     hole = rng.choice(s.board.cells)
-    if kind in ("line", "cross") and s.empty(hole):
-        s.mark(hole, s.mover)
-        _rows(s, hole, s.limits.line + (3 if kind == "line" else 2))
+    if kind == "line" and s.mark(hole, s.mover):
+        _rows(s, hole, s.limits.line + 3)
         del s.markers[hole]
-        if kind == "cross":
-            # A shorter row on an earlier axis, which the reference engine takes (rules §11.4).
-            back, ahead = rng.choice(s.board.axes[hole])
-            for cell in (*back[:1], *ahead[:1]):
-                s.mark(cell, s.mover)
         for cell in rng.sample(list(s.board.near[hole]), 2):
             s.mark(cell, s.mover)
+    elif kind == "cross":
+        _crossing(s, hole)
     elif kind == "region":
         inside = s.blob(rng.randint(1, 3))
         for cell in s.around(inside):
@@ -239,6 +235,20 @@ def recoveries(s: Sketch) -> dict[str, Any]:
     own = rng.choice((0, 0, 1, 3))
     hand = [own if seat == s.mover else rng.randint(0, 3) for seat in s.seats]
     return s.state(rng.choice(("movement", "movement", "ring_placement")), hand=hand)
+
+
+def _crossing(s: Sketch, hole: str) -> None:
+    """Rows on two axes through a cell: a short one on the earlier axis (rules §11.4)."""
+    rng = s.rng
+    axes = sorted(rng.sample(range(len(s.board.axes[hole])), 2))
+    long = s.limits.line - 1 + rng.choice((0, 0, 1, 2))
+    for axis, length in zip(axes, (rng.choice((2, 2, 3)), long), strict=True):
+        back, ahead = s.board.axes[hole][axis]
+        behind = rng.randint(0, length)
+        for cell in (*back[:behind], *ahead[: length - behind]):
+            s.mark(cell, s.mover)
+    beside = [cell for cell in s.board.near[hole] if s.empty(cell)]
+    s.mark(rng.choice(beside or s.board.cells), s.mover)
 
 
 def strikes(s: Sketch) -> dict[str, Any]:
@@ -311,47 +321,42 @@ def rounds(s: Sketch) -> dict[str, Any]:
 def bare(s: Sketch) -> dict[str, Any]:
     """No stack on the board at the end of a turn: every rung of the ladder (rules §14)."""
     rng = s.rng
-    cells = list(s.board.cells)
-    rng.shuffle(cells)
-    rung = rng.choice(("territory", "rings", "markers", "last", "goes on"))
-    # As many collapsed cells for each seat, then as many markers; the rest is empty or equal too.
-    each = rng.randint(1, len(cells) // s.players - 1)
-    for seat in s.seats:
-        for _ in range(each):
+    rung = rng.choice(("territory", "rings", "hands", "markers", "last", "goes on"))
+    lucky = rng.choice(s.seats)
+    # What the seats cannot share equally stays empty, walled in so that nobody can place there.
+    holes: list[str] = []
+    while len(holes) < len(s.board.cells) % s.players:
+        hole = rng.choice(s.board.cells)
+        if not any(hole == cell or hole in s.board.near[cell] for cell in holes):
+            holes.append(hole)
+    walls = sorted({cell for hole in holes for cell in s.board.near[hole]})
+    rest = [cell for cell in s.board.cells if cell not in walls and cell not in holes]
+    rng.shuffle(rest)
+    cells = rest + walls
+    low = -(-len(walls) // s.players)
+    for _ in range(rng.randint(max(low, 1), len(cells) // s.players - 1)):
+        for seat in s.seats:
             s.collapse(cells.pop(), seat)
     if rung == "territory":
-        s.collapse(cells.pop(), rng.choice(s.seats))
-    full = len(cells) // s.players if rung != "goes on" else 1
-    for seat in s.seats:
-        for _ in range(full):
-            if cells:
-                s.mark(cells.pop(), seat)
-    if rung != "goes on":
-        # No cell may be left to place on; what is left over goes to one seat or stays empty.
-        while cells:
-            cell = cells.pop()
-            walled = all(near in s.collapsed for near in s.board.near[cell])
-            if rung == "markers" or not walled:
-                s.mark(cell, s.mover)
-    total, limit = s.limits.rings, s.limits.victory
-    gone = min(total, limit - 1)
-    hand = [total - gone] * s.players
+        s.collapse(cells.pop(), lucky)
+    for number, cell in enumerate(cells):
+        if rung != "goes on" or number < s.players:
+            s.mark(cell, s.seats[number % s.players])
+    if rung == "markers":
+        s.markers[cells[lucky % s.players]] = lucky
+    # Nobody has crossed the threshold of rings; equal credit unless the rung says otherwise.
+    rings = s.limits.rings
+    gone = max(min(rings, s.limits.victory - 1), 2)
+    elim, hand = [gone] * s.players, [rings - gone] * s.players
+    if rung == "rings":
+        elim = [gone - 1 + (seat == lucky) for seat in s.seats]
+    elif rung == "hands":
+        # The least credit of all, and the most with the hand.
+        elim = [gone - 1 - (seat == lucky) for seat in s.seats]
+        hand = [0] * s.players
+    hand[lucky - 1] += rings * s.players - sum(elim) - sum(hand)
     state = s.state("territory_processing", hand=hand)
-    state["elim"] = [gone] * s.players
-    lucky = rng.randrange(s.players)
-    if rung == "rings" and gone:
-        other = (lucky + 1) % s.players
-        if state["hand"][lucky] and rng.random() < 0.6:
-            # One ring more in one hand, one less eliminated by another: only hands decide.
-            state["elim"][other] -= 1
-            state["hand"][other] += rng.choice((0, 1))
-            state["hand"][lucky] = (
-                total * s.players - sum(state["elim"]) - (sum(state["hand"]) - state["hand"][lucky])
-            )
-        elif gone + 1 < limit:
-            state["elim"][lucky] += 1
-            state["elim"][other] -= 1
-    return state
+    return state | {"elim": elim, "hand": hand}
 
 
 def lone(s: Sketch) -> dict[str, Any]:
@@ -412,7 +417,7 @@ def crowded(s: Sketch) -> dict[str, Any]:
     """Thick caps packed together: cells where one ring is dead, and blocked hands (rules §5.2)."""
     rng = s.rng
     thick = rng.choice((2, 2, 3))
-    for cell in s.blob(max(6, len(s.board.cells) // 8)):
+    for cell in sorted(s.blob(max(6, len(s.board.cells) // 8))):
         if rng.random() < 0.6:
             s.stack(cell, str(rng.choice(s.others)) * thick)
     if rng.random() < 0.5:

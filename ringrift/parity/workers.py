@@ -9,6 +9,7 @@ from multiprocessing.connection import Connection, wait
 
 from ringrift.errors import RingRiftError
 from ringrift.parity.check import Found, Plan, Tally, Told, compare
+from ringrift.parity.lockstep import Lockstep, Start
 
 
 class WorkerLost(RingRiftError):
@@ -32,6 +33,7 @@ def compare_all(plan: Plan, jobs: int, told: Told) -> Found | None:
     jobs = min(jobs, len(names))
     if jobs <= 1:
         return compare(plan, names, told)
+    Lockstep(Start(plan.config, plan.options)).legal()  # whatever is to be compiled, once
     context = get_context("spawn")
     processes, pipes = [], []
     try:
