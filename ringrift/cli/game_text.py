@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ringrift.data.game_files import StoredGame, moves_of, start_of, step
-from ringrift.errors import BadInput
 from ringrift.parity.trace import TraceGame
 from ringrift.rules.drawing import seat_text
 from ringrift.rules.kernels.constants import PASS_NAMES
@@ -78,10 +77,8 @@ def _agent(agent: SeatAgent) -> str:
 
 
 def position(game: StoredGame, move: int, *, colour: bool) -> Iterator[str]:
-    """The position after so many moves, and the move that led to it."""
+    """The position after so many of its moves, and the move that led to it."""
     moves = moves_of(game)
-    if move > len(moves):
-        raise BadInput(f"the game has {len(moves)} moves, not {move}")
     at = start_of(game)
     for i in range(move):
         if i == move - 1:

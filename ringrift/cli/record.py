@@ -68,7 +68,7 @@ def show(
     A move that is not legal ends the drawing; it is told with the legal moves, and exit code 1.
     """
     from ringrift.cli.game_text import ending, heading, position, whole
-    from ringrift.data.game_files import IllegalMove, kind_of, scan
+    from ringrift.data.game_files import IllegalMove, kind_of, moves_of, scan
     from ringrift.rules.lines import Fault, Lines
 
     games = scan(Lines(file), kind_of(file))
@@ -83,6 +83,9 @@ def show(
     else:
         number, chosen = _choose(file, games, game)
     assert not isinstance(chosen, Fault)
+    last = len(moves_of(chosen))
+    if move is not None and move > last:
+        raise BadInput(f"{file}:{number}: the game has {last} moves, not {move}")
     colours = coloured(colour)
     try:
         for line in heading(chosen, colour=colours):
