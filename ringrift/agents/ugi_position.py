@@ -125,7 +125,7 @@ def read_position(settings: Settings, known: Position, text: str) -> Position:
     moves = words[1:]
     if known.leads_to(settings, start, moves):
         position = known.copy()
-    elif state is None:
+    elif start == STARTPOS:
         position = Position.at_start(settings)
     else:
         position = Position.from_state(settings, start, state)
