@@ -19,17 +19,10 @@ from ringrift.data.validate import Problem, check_game, name_fault
 from ringrift.errors import BadInput
 from ringrift.parity.record import follow, write_down
 from ringrift.parity.trace import TraceGame, write_trace
-from ringrift.rules.canonical import CANONICAL_KEYS
 from ringrift.rules.game import Game, GameOptions
 from ringrift.rules.game_record import GameRecord, Result, SeatAgent, parse_seats
 from ringrift.rules.lines import Fault, Lines, shown
 from ringrift.rules.records import RecordReader, RecordWriter
-
-#: What a crafted trace begins with (docs/traces.md §2).
-_TURN_BEGINS = {
-    "phase": "ring_placement", "acted": False, "recov": False, "pend": "", "chain": None,
-    "must": None,
-}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -127,13 +120,17 @@ def _refusal(path: Path, number: int, game: StoredGame) -> Problem | None:
     try:
         if isinstance(game, TraceGame):
             _check_notes(game)
-        else:
-            _crafted(game)
     except BadInput as error:
         name = game.id[:12] if isinstance(game, GameRecord) else game.id
         return Problem(path, number, f"game {shown(name)}: {error}")
     return None
 
+
+#: What a crafted trace begins with that is no state+ (docs/traces.md §2).
+_TURN_BEGINS = {
+    "phase": "ring_placement", "acted": False, "recov": False, "pend": "", "chain": None,
+    "must": None,
+}  # fmt: skip
 
 # -- record to trace -------------------------------------------------------------------------
 
@@ -145,39 +142,28 @@ def _trace_lines(game: StoredGame, made: Conversion) -> Iterable[dict[str, Any]]
 
 
 def to_trace(record: GameRecord) -> Iterator[dict[str, Any]]:
-    """The lines of a record's trace; BadInput where a trace cannot hold its start."""
-    crafted = _crafted(record)
+    """The lines of a record's trace. A start with a history is written as a state+."""
     game = start_of(record)
+    options = GameOptions(**dict(record.options))
     return write_down(
         game,
-        GameOptions(**dict(record.options)),
+        options,
         record.id,
         policy_of(record.seats),
         record.seed,
         follow(game, record.moves),
-        crafted=crafted,
+        crafted=record.start is not None,
         note="ringrift, from a game record",
+        plus=record.start is not None and not _plainly(game, options),
     )
 
 
-def _crafted(record: GameRecord) -> bool:
-    """Whether the record does not begin from the empty start; BadInput where no trace can."""
-    start = record.start
-    if start is None:
+def _plainly(game: Game, options: GameOptions) -> bool:
+    """Whether a crafted start says it all: a turn begins, and nothing was before (traces.md §2)."""
+    if options.pie or any(game.canonical()[key] != value for key, value in _TURN_BEGINS.items()):
         return False
-    for key, value in _TURN_BEGINS.items():
-        if start[key] != value:
-            raise BadInput(f"starts inside a turn ({key} is {shown(start[key])}); no trace can")
-    if start["options"]["pie"]:
-        raise BadInput("has a start with the pie rule; no trace can")
-    bare = {key: start[key] for key in CANONICAL_KEYS}
-    found = Game.from_canonical(record.config, bare, GameOptions(**dict(record.options)))
-    history = [key for key, value in found.state_plus().items() if value != start[key]]
-    if history:
-        raise BadInput(
-            f"starts with a history, and a trace cannot hold {', '.join(map(repr, history))}"
-        )
-    return True
+    bare = Game.from_canonical(game.config, game.canonical(), options)
+    return bare.state_plus() == game.state_plus()
 
 
 def policy_of(seats: tuple[SeatAgent, ...]) -> Any:

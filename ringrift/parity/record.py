@@ -94,11 +94,13 @@ def write_down(
     *,
     crafted: bool,
     note: str,
+    plus: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """Yield the lines of a trace of `game` while `steps` (`play`, `follow`) move it.
 
-    `options` are those the game was made with; `note` goes into the header as ``recorded``. The
-    large boards get hashes in place of most lists and states (docs/traces.md §3).
+    `options` are those the game was made with; `note` goes into the header as ``recorded``. With
+    `plus` the start is written as a state+. The large boards get hashes in place of most lists and
+    states (docs/traces.md §3).
     """
     yield {
         "t": "h",
@@ -112,7 +114,7 @@ def write_down(
         "recorded": note,
         "crafted": crafted,
         "const": const_of(game.config, options),
-        "state": game.canonical(),
+        "state": game.state_plus() if plus else game.canonical(),
     }
     large = game.board.n > 100
     line: dict[str, Any] | None = None
@@ -138,7 +140,7 @@ def write_down(
         "over": result is not None,
         "winner": result.winner if result else 0,
         "victory": result.victory if result else None,
-        "ranks": list(result.ranks) if result else None,
+        "ranks": list(result.ranks) if result else [],
     }
 
 

@@ -17,11 +17,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ringrift.configs import BOARD_NAMES, Config
 from ringrift.errors import BadInput, nearest
 from ringrift.rules import canonical
 from ringrift.rules.boards import board, constants
 from ringrift.rules.game import GameOptions, opening
+from ringrift.rules.kernels import constants as k
 from ringrift.rules.lines import (
     Fault,
     Lines,
@@ -56,7 +60,7 @@ class TraceGame:
     config: Config
     options: GameOptions
     crafted: bool  #: begins from a state that is not the opening
-    state: Mapping[str, Any]  #: canonical start state
+    state: Mapping[str, Any]  #: start state: canonical, or a state+
     moves: tuple[Mapping[str, Any], ...]  #: the move lines as they were read
     end: Mapping[str, Any]  #: the end line as it was read
     notes: Mapping[str, Any] = field(default_factory=dict)  #: policy, seed, recorded
@@ -214,7 +218,9 @@ def _header(data: dict[str, Any]) -> TraceGame:
     expected = const_of(config, options)
     state = typed(data, "state", dict)
     if typed(data, "crafted", bool):
-        canonical.load(config, state, options)
+        loaded = canonical.load(config, state, options)
+        if canonical.is_plus(state):
+            _check_options(loaded, options)
     else:
         opening(config, options)
     for key, value in expected.items():
@@ -230,6 +236,19 @@ def _header(data: dict[str, Any]) -> TraceGame:
         end={},
         notes={key: data[key] for key in _HEADER_NOTES if key in data},
     )
+
+
+def _check_options(loaded: NDArray[np.uint16], options: GameOptions) -> None:
+    """A state+ brings its own options, which must be those of the header."""
+    scalars = loaded[0, k.F_SCALAR]
+    for name, at in (
+        ("pie", k.S_PIE),
+        ("line_detect", k.S_DETECT),
+        ("lps_rounds", k.S_LPS_ROUNDS),
+        ("rings", k.S_RINGS),
+    ):
+        if int(scalars[at]) != int(getattr(options, name)):
+            raise BadInput(f"state key 'options': {name} is not that of the header")
 
 
 def const_of(config: Config, options: GameOptions) -> dict[str, int]:

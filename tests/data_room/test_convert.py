@@ -9,7 +9,7 @@ import pytest
 from ringrift.configs import Config
 from ringrift.data.convert import convert, policy_of, to_record, to_trace
 from ringrift.errors import BadInput
-from ringrift.parity.gate import check_file
+from ringrift.parity.gate import check_file, check_files
 from ringrift.parity.trace import read_trace, write_trace
 from ringrift.rules.lines import Lines
 from ringrift.rules.records import GameRecord, RecordReader, SeatAgent, write_records
@@ -77,13 +77,28 @@ def test_policy():
     assert policy_of(SEATS)[0] == {"kind": "gumbel-mcts", "model": "ab" * 32, "budget": 64}
 
 
-def test_start_with_history(tmp_path):
-    """A start in the middle of a game is refused by the game's name, and the file is not written."""
-    inside = from_the_middle(begin=30)
-    path = write_records(tmp_path, [inside]).path
-    with pytest.raises(BadInput, match=rf"jsonl.zst:1: game '{inside.id[:12]}': starts "):
-        converted(path, tmp_path / "t.jsonl.gz", "trace")
-    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+@pytest.mark.parametrize("begin", [1, 2, 30, 61])
+def test_start_with_history(tmp_path, begin):
+    """A start in the middle of a game, or of a turn, goes through a trace unchanged."""
+    inside = from_the_middle(begin=begin)
+    first = write_records(tmp_path, [inside]).path
+    trace = converted(first, tmp_path / "t.jsonl.gz", "trace")
+    (report,) = check_files([trace])
+    assert (report.games, report.differences) == (1, ())
+    (game,) = read_trace(trace)
+    assert game.state == inside.start
+    assert converted(trace, tmp_path, "record") == first
+
+
+def test_options_of_a_start_are_those_of_the_header(tmp_path):
+    """A trace whose state+ has other options than its header is refused."""
+    lines = list(to_trace(from_the_middle()))
+    state = lines[0]["state"]
+    options = {**state["options"], "lps_rounds": 5}
+    header = {**lines[0], "state": {**state, "options": options}}
+    write_trace(tmp_path / "t.jsonl", [header, *lines[1:]])
+    with pytest.raises(BadInput, match="lps_rounds is not that of the header"):
+        list(read_trace(tmp_path / "t.jsonl"))
 
 
 def test_unfinished_and_odd_traces(tmp_path):
