@@ -196,33 +196,14 @@ def colourless(s: Sketch) -> dict[str, Any]:
     return s.state("territory_processing")
 
 
-def recoveries(s: Sketch) -> dict[str, Any]:
-    """A seat with markers and buried rings only, often near a line (rules §11)."""
+def _recovering(s: Sketch) -> dict[str, Any]:
+    """Rings of the mover under other seats' rings, and what is still free filled thinly."""
     rng = s.rng
-    sign = str(s.mover)
     for _ in range(rng.randint(1, 4)):
-        top = rng.choice(s.others)
-        rings = s.rings(s.mover, rng.choice((1, 1, 2)), s.others) + str(top)
+        rings = s.rings(s.mover, rng.choice((1, 1, 2)), s.others) + str(rng.choice(s.others))
         if rng.random() < 0.3:
             rings += str(rng.choice(s.others))
-        s.stack(rng.choice(s.board.cells), rings)
-    kind = rng.choice(("line", "line", "cross", "free", "region"))
-    hole = rng.choice(s.board.cells)
-    if kind == "line" and s.mark(hole, s.mover):
-        _rows(s, hole, s.limits.line + 3)
-        del s.markers[hole]
-        for cell in rng.sample(list(s.board.near[hole]), 2):
-            s.mark(cell, s.mover)
-    elif kind == "cross":
-        _crossing(s, hole)
-    elif kind == "region":
-        inside = s.blob(rng.randint(1, 3))
-        for cell in s.around(inside):
-            s.mark(cell, s.mover)
-        for cell in sorted(inside)[:1]:
-            s.mark(cell, rng.choice(s.others))
-    for _ in range(rng.randint(0 if s.markers else 1, 4)):
-        s.mark(rng.choice(s.board.cells), s.mover)
+        s.stack(rng.choice(s.free()), rings)
     for cell in s.free():
         x = rng.random()
         if x < 0.06:
@@ -231,18 +212,49 @@ def recoveries(s: Sketch) -> dict[str, Any]:
             s.mark(cell, rng.choice(s.others))
         elif x < 0.2:
             s.collapse(cell, rng.choice(s.seats))
-    assert not any(rings[-1] == sign for rings in s.stacks.values())
     own = rng.choice((0, 0, 1, 3))
     hand = [own if seat == s.mover else rng.randint(0, 3) for seat in s.seats]
     return s.state(rng.choice(("movement", "movement", "ring_placement")), hand=hand)
+
+
+def recoveries(s: Sketch) -> dict[str, Any]:
+    """A seat with markers and buried rings only: fallback slides and strikes (rules §11)."""
+    rng = s.rng
+    if rng.random() < 0.5:
+        inside = s.blob(rng.randint(1, 3))
+        for cell in s.around(inside):
+            s.mark(cell, s.mover)
+        s.mark(min(inside), rng.choice(s.others))
+    for _ in range(rng.randint(1, 4)):
+        s.mark(rng.choice(s.board.cells), s.mover)
+    return _recovering(s)
+
+
+def recovery_lines(s: Sketch) -> dict[str, Any]:
+    """A hole in one to three rows, and markers beside it that may slide in (rules §11.2)."""
+    rng = s.rng
+    hole = rng.choice(s.board.cells)
+    s.mark(hole, s.mover)
+    _rows(s, hole, s.limits.line + 3)
+    del s.markers[hole]
+    for cell in rng.sample(list(s.board.near[hole]), 2):
+        s.mark(cell, s.mover)
+    return _recovering(s)
+
+
+def recovery_crossings(s: Sketch) -> dict[str, Any]:
+    """A hole in two rows, of which the reference engine would take the shorter (rules §11.4)."""
+    hole = s.rng.choice(s.board.cells)
+    _crossing(s, hole)
+    return _recovering(s)
 
 
 def _crossing(s: Sketch, hole: str) -> None:
     """Rows on two axes through a cell: a short one on the earlier axis (rules §11.4)."""
     rng = s.rng
     axes = sorted(rng.sample(range(len(s.board.axes[hole])), 2))
-    long = s.limits.line - 1 + rng.choice((0, 0, 1, 2))
-    for axis, length in zip(axes, (rng.choice((2, 2, 3)), long), strict=True):
+    long = s.limits.line - 1 + rng.choice((0, 1, 1, 2))
+    for axis, length in zip(axes, (rng.choice((2, 3)), long), strict=True):
         back, ahead = s.board.axes[hole][axis]
         behind = rng.randint(0, length)
         for cell in (*back[:behind], *ahead[: length - behind]):
@@ -354,9 +366,13 @@ def bare(s: Sketch) -> dict[str, Any]:
         # The least credit of all, and the most with the hand.
         elim = [gone - 1 - (seat == lucky) for seat in s.seats]
         hand = [0] * s.players
-    hand[lucky - 1] += rings * s.players - sum(elim) - sum(hand)
+    # The rest to that seat's hand; what it cannot hold, to the others'.
+    for seat in (lucky, *s.seats):
+        spare = rings * s.players - sum(elim) - sum(hand)
+        hand[seat - 1] += min(spare, rings - hand[seat - 1])
     state = s.state("territory_processing", hand=hand)
-    return state | {"elim": elim, "hand": hand}
+    # Losers may be equal in everything.
+    return state | {"elim": elim, "hand": hand, "out": [int(not own) for own in hand]}
 
 
 def lone(s: Sketch) -> dict[str, Any]:
@@ -449,6 +465,8 @@ POSITIONS: Final[Mapping[str, SetUp]] = {
     "cascades": SetUp(cascades, ("regions", "bytype"), 16),
     "colourless": SetUp(colourless, ("regions", "regions", "bytype"), 12),
     "recoveries": SetUp(recoveries, ("recover", "recover", "bytype"), 14),
+    "recovery-lines": SetUp(recovery_lines, ("recover", "recover", "bytype"), 14),
+    "recovery-crossings": SetUp(recovery_crossings, ("recover", "bytype"), 14),
     "strikes": SetUp(strikes, ("recover", "regions"), 14),
     "blocked": SetUp(blocked, ("stay", "bytype", "spend"), 60),
     "rounds": SetUp(rounds, ("stay", "uniform", "bytype"), 80),
