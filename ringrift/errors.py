@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from reprlib import Repr
 from typing import ClassVar
 
 
@@ -52,6 +53,23 @@ class Interrupted(RingRiftError):
     exit_code = 130
 
 
+class _Short(Repr):
+    """Values for messages: neither long nor deep."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = self.maxlong = 100
+        self.maxlevel = 3
+
+
+_SHORT = _Short()
+
+
+def shown(value: object) -> str:
+    """Return a value for a message: as Python writes it, cut where it is long or deep."""
+    return _SHORT.repr(value)
+
+
 def nearest(word: str, choices: Iterable[str]) -> str:
     """Return the end of a sentence about a wrong word: the nearest valid one, else all of them.
 
@@ -61,7 +79,9 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     'valid: hex8, square8'
     """
     known = list(choices)
-    close = difflib.get_close_matches(word.lower(), [c.lower() for c in known], n=1, cutoff=0.6)
+    close = difflib.get_close_matches(
+        word[:200].lower(), [c.lower() for c in known], n=1, cutoff=0.6
+    )
     for choice in known:
         if close and choice.lower() == close[0]:
             return f"did you mean {choice!r}?"

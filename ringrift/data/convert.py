@@ -16,12 +16,12 @@ from typing import Any
 
 from ringrift.data.game_files import SUFFIXES, StoredGame, kind_of, moves_of, scan, start_of, step
 from ringrift.data.validate import Problem, check_game, name_fault
-from ringrift.errors import BadInput
+from ringrift.errors import BadInput, shown
 from ringrift.parity.record import follow, write_down
 from ringrift.parity.trace import TraceGame, write_trace
 from ringrift.rules.game import Game, GameOptions
 from ringrift.rules.game_record import GameRecord, Result, SeatAgent, parse_seats
-from ringrift.rules.lines import Fault, Lines, shown
+from ringrift.rules.lines import Fault, Lines
 from ringrift.rules.records import RecordReader, RecordWriter
 
 

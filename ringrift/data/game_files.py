@@ -14,14 +14,14 @@ from typing import Final
 import numpy as np
 
 from ringrift.data.replay import start_state
-from ringrift.errors import BadInput, nearest_first
+from ringrift.errors import BadInput, nearest_first, shown
 from ringrift.parity.gate import opening_of
 from ringrift.parity.trace import TraceGame, scan_trace
 from ringrift.rules import notation
 from ringrift.rules.boards import tables
 from ringrift.rules.game import Game
 from ringrift.rules.kernels.apply import apply_move
-from ringrift.rules.lines import Fault, Lines, objects, shown
+from ringrift.rules.lines import Fault, Lines, objects
 from ringrift.rules.records import GameRecord, scan_records
 
 StoredGame = GameRecord | TraceGame

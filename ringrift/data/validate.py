@@ -29,7 +29,7 @@ from ringrift.data.game_files import (
     step,
 )
 from ringrift.data.quality import decision_fault
-from ringrift.errors import BadInput
+from ringrift.errors import BadInput, shown
 from ringrift.parity.gate import Difference, compare
 from ringrift.parity.trace import TraceGame
 from ringrift.rules.boards import tables
@@ -37,7 +37,7 @@ from ringrift.rules.canonical import is_plus
 from ringrift.rules.game import Game
 from ringrift.rules.kernels.apply import apply_move
 from ringrift.rules.kernels.constants import ACTION_MASK
-from ringrift.rules.lines import Fault, Lines, shown
+from ringrift.rules.lines import Fault, Lines
 from ringrift.rules.records import Decision, GameRecord, short, verify_name
 
 _HASHED = re.compile(r"[0-9a-f]{64}\.jsonl\.zst")

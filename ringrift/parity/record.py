@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from ringrift.errors import BadInput
+from ringrift.errors import BadInput, shown
 from ringrift.parity.trace import VERSION, const_of
 from ringrift.rules import notation
 from ringrift.rules.boards import tables
@@ -19,7 +19,6 @@ from ringrift.rules.canonical import canonical_sha
 from ringrift.rules.game import Game, GameOptions
 from ringrift.rules.kernels import constants as k
 from ringrift.rules.kernels.apply import apply_move
-from ringrift.rules.lines import shown
 
 Picker = Callable[[random.Random, Sequence[str]], str]
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ringrift.configs import BOARD_NAMES, Config
-from ringrift.errors import BadInput, nearest
+from ringrift.errors import BadInput, nearest, shown
 from ringrift.rules import canonical
 from ringrift.rules.boards import board, constants
 from ringrift.rules.game import GameOptions, opening
@@ -32,7 +32,6 @@ from ringrift.rules.lines import (
     check_keys,
     located,
     parse_object,
-    shown,
     typed,
     typed_list,
     version,

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from ringrift.configs import BOARD_NAMES, Config
-from ringrift.errors import BadInput, nearest
+from ringrift.errors import BadInput, nearest, shown
 from ringrift.rules.kernels.constants import VICTORY_NAMES
-from ringrift.rules.lines import check_keys, shown, typed, typed_list, version
+from ringrift.rules.lines import check_keys, typed, typed_list, version
 
 VERSION = 1
 _SHA = re.compile(r"[0-9a-f]{64}")

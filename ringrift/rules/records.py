@@ -24,7 +24,7 @@ from typing import Any, BinaryIO, Self
 
 import zstandard
 
-from ringrift.errors import BadInput
+from ringrift.errors import BadInput, shown
 from ringrift.rules.game_record import (
     VERSION,
     Decision,
@@ -41,7 +41,6 @@ from ringrift.rules.lines import (
     located,
     objects,
     parse_object,
-    shown,
     typed,
     version,
 )

@@ -63,6 +63,8 @@ def read_value(text: str, source: str) -> Any:
 def _load(text: str, source: str) -> Any:
     try:
         return yaml.load(text, _Loader)  # noqa: S506 - a safe loader
+    except RecursionError:
+        raise BadInput(f"{source}: nested too deeply") from None
     except yaml.MarkedYAMLError as error:
         line = f" line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise BadInput(f"{source}{line}: {error.problem or 'is not YAML'}") from None

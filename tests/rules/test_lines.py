@@ -7,8 +7,15 @@ import tracemalloc
 import pytest
 import zstandard
 
-from ringrift.errors import BadInput
-from ringrift.rules.lines import MAX_DEPTH, MAX_LINE, Fault, Lines, objects, parse_object, shown
+from ringrift.errors import BadInput, shown
+from ringrift.rules.lines import (
+    MAX_DEPTH,
+    MAX_LINE,
+    Fault,
+    Lines,
+    objects,
+    parse_object,
+)
 
 TEXT = b'{"a":1}\n\n{"b":[2,{"c":3}]}\n'
 
