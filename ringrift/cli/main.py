@@ -63,7 +63,7 @@ COMMANDS: Final = (
     Command("game", "play a game, draw a position: game play, game draw", group=True),
     Command("record", "show, check, convert files of games: record show", group=True),
     Command("engine", "play for other programs, by lines on stdin and stdout (UGI)"),
-    Command("parity", "compare the rules with recorded traces: parity gate", group=True),
+    Command("parity", "hold the rules against traces and the reference: parity check", group=True),
     Command("ledger", "recompute what the ledger says: ledger verify", group=True),
     Command("events", "what happened: events list, events tail", group=True),
     Command("warmup", "compile the kernels, once per machine"),
