@@ -36,6 +36,9 @@ class Engine:
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.to, self.told = self.process.stdin, self.process.stdout
         self.ask("ugi", "ugiok")
         for name, value in options.items():
             self.send(f"setoption name {name} value {value}")
@@ -44,12 +47,12 @@ class Engine:
 
     def send(self, line: str) -> None:
         """Send a line that has no answer."""
-        self.process.stdin.write(line + "\n")
+        self.to.write(line + "\n")
 
     def ask(self, line: str, answer: str) -> str:
         """Send a line and read up to the line that begins with `answer`; return the rest of that one."""
         self.send(line)
-        for said in self.process.stdout:
+        for said in self.told:
             word, _, rest = said.rstrip("\n").partition(" ")
             if word == answer:
                 return rest
@@ -64,9 +67,9 @@ class Engine:
     def close(self) -> int:
         """End it; return its exit code."""
         self.send("quit")
-        self.process.stdin.close()
-        self.process.stdout.read()
-        self.process.stdout.close()
+        self.to.close()
+        self.told.read()
+        self.told.close()
         return self.process.wait()
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ringrift.agents.clock import Clock
 from ringrift.agents.evaluators import evaluator_of
 from ringrift.agents.spec import AgentSpec
-from ringrift.agents.thinking import Info, Thought, Waiting
+from ringrift.agents.thinking import Info, Thought
 from ringrift.configs import Config
 from ringrift.errors import BadInput
 from ringrift.nets.backends import default_backend
@@ -115,8 +115,6 @@ class NetworkThinker:
             if deep or clock.expired(share):
                 break
         assert found is not None
-        while clock.limits.infinite and not clock.stopped:
-            yield Waiting.FOR_STOP
         return found.actions[0]
 
 

@@ -107,6 +107,14 @@ def make_thinker(
     return WholeAgent(make_agent(spec, config, model_path), seed)
 
 
+def best_move(thinker: Thinker, game: Game, clock: Clock) -> Thought:
+    """As `whole_move`, but where the clock has no end its answer waits for a stop."""
+    code = yield from whole_move(thinker, game, clock)
+    while clock.limits.infinite and not clock.stopped:
+        yield Waiting.FOR_STOP
+    return code
+
+
 def whole_move(thinker: Thinker, game: Game, clock: Clock) -> Thought:
     """Think about the next move of a game that is not over; the return value is a legal move code.
 
@@ -140,15 +148,15 @@ def whole_move(thinker: Thinker, game: Game, clock: Clock) -> Thought:
         share, nodes, earlier = 1.0, nodes + found, (*earlier, code)
 
 
-def play(states: NDArray[np.uint16], config: Config, code: int) -> list[int]:
-    """Apply an action or move to the state uint16[1, 6, N] and play what is forced after it.
+def play(states: NDArray[np.uint16], config: Config, code: int, most: int = PV_MOVES) -> list[int]:
+    """Apply an action or move to the state uint16[1, 6, N] and play what is forced after it; -1: only that.
 
-    Returns the moves as records hold them, at most PV_MOVES; none while a recovery slide waits for its stack.
+    Returns the moves as records hold them, the first ``most``; none while a recovery slide waits for its stack.
     """
-    log, length = np.empty((1, PV_MOVES), np.int32), np.zeros(1, np.int64)
+    log, length = np.empty((1, most), np.int32), np.zeros(1, np.int64)
     codes, count = np.array([code], np.int32), np.zeros(1, np.int32)
     play_all(states, np.zeros(1, np.int64), tables(config.board), codes, log, length, count)
-    written = int(length[0]) if length[0] >= 0 else PV_MOVES
+    written = int(length[0]) if length[0] >= 0 else most
     return log[0, :written].tolist()  # type: ignore[no-any-return]
 
 

@@ -28,6 +28,7 @@ from ringrift.agents.thinking import (
     Thinker,
     Thought,
     Waiting,
+    best_move,
     make_thinker,
     variation,
     whole_move,
@@ -193,7 +194,7 @@ class Ugi:
         limits = read_limits(rest.split(), self.settings.seats, game.player)
         thinker = self._ready()
         self._clock = Clock(limits, self._now)
-        self._thought = whole_move(thinker, game, self._clock)
+        self._thought = best_move(thinker, game, self._clock)
         return []
 
     def _stop(self, _rest: str) -> list[str]:

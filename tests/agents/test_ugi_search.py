@@ -9,6 +9,7 @@ import pytest
 from ringrift.agents import AgentSpec, make_agent
 from ringrift.agents.clock import Clock, Limits
 from ringrift.agents.searching import FIRST_NODES, most_nodes
+from ringrift.agents.thinking import Info, whole_move
 from ringrift.agents.ugi import Ugi, answers
 from ringrift.agents.ugi_go import read_limits
 from ringrift.agents.ugi_loop import serve
@@ -17,8 +18,12 @@ from ringrift.configs import ALL_CONFIGS, Config
 from ringrift.errors import BadInput
 from ringrift.nets.arch import Arch
 from ringrift.nets.checkpoint import init_model, save_model
+from ringrift.rules.boards import tables
+from ringrift.rules.kernels import constants as k
+from ringrift.rules.kernels.apply import apply_move
 from tests.agents.test_simple import recovery
 from tests.nets.models import speaking_model
+from tests.nets.positions import actions_of
 
 HEX = Config("hex8", 2)
 SQUARE = Config("square8", 2)
@@ -127,6 +132,53 @@ def test_movetime(models):
     assert field(infos[-1], "time") >= 500
 
 
+def test_a_search_cut_short(models):
+    """A search that has seen less than the complete one before it does not decide."""
+    ugi = engine(models["speaking"])
+    ugi.handle("go infinite")
+    infos = []
+    while len(infos) < 2:
+        infos += ugi.think()
+    ugi.think()
+    *_, last, best = ugi.handle("stop")
+    line = infos[-1].partition(" pv ")[2]
+    assert last.partition(" pv ")[2] == line
+    assert best == "bestmove " + line.split(" ")[0]
+
+
+class Slider:
+    """Plays the first slide whose stack is still open, then the last stack; notes its shares of the time."""
+
+    def __init__(self):
+        self.shares = []
+
+    def decide(self, states, _clock, share):
+        """Choose at once."""
+        self.shares.append(share)
+        yield Info(1, 10, (0,))
+        actions = actions_of(SQUARE, states, 0).tolist()
+        if len(self.shares) > 1:
+            return actions[-1]
+        for action in actions:
+            after = states.copy()
+            apply_move(after, 0, tables("square8"), action)
+            if after[0, k.F_SCALAR, k.S_SLIDE]:
+                return action
+        raise AssertionError
+
+
+def test_second_decision_has_time_left():
+    """Where a slide leaves its stack open, part of the time is kept for that decision, and nodes are added up."""
+    slider, game = Slider(), recovery()
+    thought, nodes = whole_move(slider, game, Clock(Limits(seconds=1))), []
+    with pytest.raises(StopIteration) as end:
+        while True:
+            nodes.append(next(thought).nodes)
+    assert slider.shares == [0.6, 1.0]
+    assert nodes == [10, 20]
+    assert int(end.value.value) in game.legal_codes()
+
+
 @pytest.mark.parametrize("limits", ["movetime 0", "nodes 5000 movetime 1", "p1time 20 p2time 5"])
 def test_hardly_any_time(models, limits):
     """Where there is no time for a search, a legal move is played all the same."""
@@ -180,6 +232,20 @@ def test_infinite_waits_for_stop(models):
     assert ugi.think() == []
     assert ugi.thinking
     assert ugi.handle("stop")[-1].startswith("bestmove ")
+
+
+@pytest.mark.parametrize("agent", ["random", "heuristic"])
+def test_infinite_without_a_search(agent):
+    """Agents that decide at once keep their move until they are stopped, a forced one too."""
+    ugi = Ugi(Settings(board="square8", agent=agent))
+    for moves in ("", " moves PL:0,0:1 MV:0,0:0,1"):
+        assert answers(ugi, [f"position startpos{moves}"]) == []
+        said = answers(ugi, ["go infinite"])
+        assert ugi.thinking
+        assert ugi.waiting
+        assert all(line.startswith("info ") for line in said)
+        (best,) = ugi.handle("stop")
+        assert best.startswith("bestmove ")
 
 
 def test_quit_while_searching(models):
