@@ -36,8 +36,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ringrift.errors import BadInput, nearest, shown
-from ringrift.rules.boards import Board, board, constants
+from ringrift.rules.boards import Board, board, constants, tables
 from ringrift.rules.kernels import constants as k
+from ringrift.rules.kernels.moves import legal_moves
 
 if TYPE_CHECKING:
     from ringrift.configs import Config
@@ -276,6 +277,11 @@ def load(
         )
     else:
         scalars[k.S_TURNS] = 1
+    if state["phase"] != "game_over":
+        # Only a capture to go on with can lack: every other phase has a move to leave it by.
+        codes = np.empty(k.MAX_MOVES, np.int32)
+        if legal_moves(out, 0, tables(config.board), codes) == 0:
+            raise _bad("phase", f"is {state['phase']}, but no move is possible")
     return out
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from ringrift.errors import BadInput
+from ringrift.errors import BadInput, shown
 
 
 class _Loader(yaml.SafeLoader):
@@ -21,7 +21,7 @@ class _Loader(yaml.SafeLoader):
             key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
             if key in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key!r} appears twice", key_node.start_mark
+                    None, None, f"key {shown(key)} appears twice", key_node.start_mark
                 )
             seen.add(key)
         return super().construct_mapping(node, deep)
