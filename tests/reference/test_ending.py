@@ -158,6 +158,33 @@ def test_ranks_are_shared_and_skip():
     assert later.result.ranks == (4, 1, 3, 2)  # later is better
 
 
+def test_a_seat_never_eliminated_ranks_above_one_that_was():
+    """Of equals, the one that still has a ring is better than one that lost its last (rules §16)."""
+    game = end_turn(
+        "square8:3",
+        stacks={"0,0": [1], "1,0": [2]},
+        hand=[0, 0, 0],
+        elim=[40, 6, 6],
+        plus={"out": [0, 0, 4], "turns": 9},
+    )
+    assert game.result.victory == "ring_elimination"
+    assert game.result.ranks == (1, 2, 3)
+
+
+def test_another_exclusive_seat_begins_at_one():
+    """A round in which another seat was alone starts the count anew (rules §15.2)."""
+    game = position(
+        "square8:2",
+        "territory_processing",
+        1,
+        stacks={"0,0": [1], "7,7": [2]},
+        plus={"lps": {"leader": 2, "seen": [1, 2], "real": [1], "seat": 2, "count": 2}},
+    )
+    game.apply("NT")
+    lps = game.state_plus()["lps"]
+    assert lps == {"leader": 2, "seen": [2], "real": [2], "seat": 1, "count": 1}
+
+
 def play_turn(game):
     """Play a turn: the stack on 6,6 if it may move, else the last legal move."""
     player, turns = game.player, game.state_plus()["turns"]

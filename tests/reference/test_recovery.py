@@ -46,6 +46,20 @@ def test_fallback_slides():
     assert (state["phase"], state["recov"], state["acted"]) == ("line_processing", True, True)
 
 
+def test_the_lowest_own_ring_is_taken():
+    """Of several own rings in a stack the bottommost goes (rules §11.5)."""
+    game = position(
+        "square8:2",
+        "movement",
+        1,
+        markers={"1,1": 1},
+        stacks={"5,5": [2, 1, 2, 2, 1, 2]},
+        hand=[0, 14],
+    )
+    game.apply("RF 1,1 2,2 5,5")
+    assert game.canonical()["stacks"] == {"5,5": "22212"}
+
+
 def test_slides_go_around_what_is_taken():
     """A marker slides neither onto a marker nor onto a collapsed cell (rules §11.2)."""
     game = position(
