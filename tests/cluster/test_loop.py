@@ -56,6 +56,18 @@ def test_chords_and_chain_reach_a_promotion(home):
     assert not family(home)
 
 
+def test_a_skipped_parity_gate_is_told(home):
+    """The variable reaches the workers; the run goes on, and events and log keep the warning."""
+    with SmallStack(home, RINGRIFT_SKIP_SHADOW_CONTRACTS="1") as stack:
+        run = stack.finished()
+        assert run.outcome == "promoted"
+        with stack.read() as tx:
+            told = tx.conn.execute(text("SELECT kind FROM events ORDER BY seq")).scalars().all()
+        assert "PARITY_SKIPPED" in told
+        assert "PARITY_CHECKED" not in told
+        assert "parity gate skipped" in stack.log_of("cpu").read_text()
+
+
 @pytest.mark.parametrize("stage", ["selfplay", "train", "evaluate"])
 def test_worker_killed_in_the_middle(home, stage):
     """kill -9 of every gpu worker in the middle of a stage costs time, and not one game."""
