@@ -113,7 +113,7 @@ def play(plan: Plan, name: str) -> Iterator[list[str]]:
     made = 0
     while limit is None or made < limit:
         before, legal = step.state, step.legal()
-        if not legal:  # the end; or a set-up position in which nothing is legal, for both engines
+        if not legal:  # the end
             break
         refused = step.refused() if any(move.startswith("RL") for move in legal) else []
         move = pick(rng, View(before, legal, board, number))

@@ -11,11 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ringrift.configs import Config
+from ringrift.parity.claims import State, claim
 from ringrift.parity.geometry import Geometry, geometry
 from ringrift.rules.boards import constants
 from ringrift.rules.game import GameOptions
-
-State = Mapping[str, Any]
 
 _PASSES = frozenset(("NP", "NM", "NL", "NT", "SP", "SC", "ST", "SR"))
 
@@ -48,7 +47,6 @@ class Observer:
         limits = constants(config, options)
         self.board: Geometry = geometry(config.board)
         self.hexa = config.board in ("hex8", "hexagonal")
-        self.small_hex = config.board == "hex8"
         self.line = limits.line
         self.detect = limits.detect
         # B of rules §1.2: the base length by which the reference engine applies a slide.
@@ -427,47 +425,7 @@ class Observer:
             yield "regions-three"
         self.offered = listed
         self.claimed = frozenset(after["collapsed"]) - frozenset(before["collapsed"])
-        yield from self.claim(before, regions[fields[1]], after)
-
-    def claim(self, before: State, region: frozenset[str], after: State) -> Iterator[str]:
-        """What a claimed region is like."""
-        seat, markers, board = before["cur"], before["markers"], self.board
-        inside = {rings[-1] for cell, rings in before["stacks"].items() if cell in region}
-        if not inside:
-            yield "region-empty"
-        if inside - {str(seat)}:
-            yield "region-others"
-        if str(seat) in inside:
-            yield "region-own"
-        within = {markers[cell] for cell in region if cell in markers}
-        if within:
-            yield "region-markers"
-        around = {cell for near in region for cell in board.side[near]} - region
-        fence = {cell for cell in around if cell in markers}
-        if fence and seat not in {markers[cell] for cell in fence}:
-            yield "region-foreign"
-        if not fence:
-            yield "region-fenceless"
-            # A component of label "none" is one of colour b too unless it holds a marker of b.
-            if within and within == set(markers.values()):
-                yield "region-none"
-        shown = {rings[-1] for rings in before["stacks"].values()}
-        if shown != set("".join(before["stacks"].values())):
-            yield "region-buried"
-        if 2 * len(region) > len(board.cells):
-            yield "region-large"
-        border = set(after["collapsed"]) - set(before["collapsed"]) - region
-        if border - fence:
-            yield "region-grown"
-            if self.small_hex:
-                reached, front = set(fence), list(fence)
-                while front:
-                    for cell in board.near[front.pop()]:
-                        if cell in markers and cell not in region and cell not in reached:
-                            reached.add(cell)
-                            front.append(cell)
-                if border - reached:
-                    yield "region-grown-far"
+        yield from claim(self.board, before, regions[fields[1]], after)
 
     # -- turns and ends --------------------------------------------------------------------
 

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ringrift.configs import Config
+from ringrift.errors import BadInput
 from ringrift.parity.sketch import Sketch
 from ringrift.rules.game import Game, GameOptions
 from ringrift.rules.kernels import constants as k
 
-#: Draws before a builder's position is taken as it is, even without a legal move in it.
-TRIES: Final = 20
+#: Draws of a builder; a chain of captures without a next one is what comes out in vain.
+TRIES: Final = 500
 
 
 Builder = Callable[[Sketch], dict[str, Any]]
@@ -479,10 +480,19 @@ POSITIONS: Final[Mapping[str, SetUp]] = {
 
 
 def position(name: str, config: Config, options: GameOptions, rng: random.Random) -> dict[str, Any]:
-    """A position of a kind, as a state+ with a legal move in it if one is found soon."""
-    state: dict[str, Any] = {}
+    """A position of a kind, as a state+ in which a move is legal."""
     for _ in range(TRIES):
         state = POSITIONS[name].build(Sketch(config, options, rng))
-        if len(Game.from_canonical(config, state, options).legal_codes()):
-            break
-    return state
+        if can_move(config, state):
+            return state
+    raise AssertionError(f"no position of kind {name!r} with a legal move in {TRIES} draws")
+
+
+def can_move(config: Config, state: Mapping[str, Any]) -> bool:
+    """Whether a move is legal; without one, in a capture to go on with, a state is refused."""
+    try:
+        return len(Game.from_canonical(config, state).legal_codes()) > 0
+    except BadInput as error:
+        if "no move is possible" in str(error):
+            return False
+        raise  # a builder that makes impossible positions
