@@ -9,7 +9,8 @@ to choose from, and three turns before an end.
 
 The opening is counted to the greatest length with fewer than 10^7 sequences, or to the first with
 10^5 where that is longer, and by the reference to the first length with 10^5. The other positions
-go to fewer than 10^5.5, and by the reference to the first length with 10^4. With --markdown the tables of docs/perft.md are printed from
+go to fewer than 3 * 10^5, and by the reference to the first length with 10^4; on the large boards to
+fewer than 10^5, and by the reference to the first length with 3000. With --markdown the tables of docs/perft.md are printed from
 the files instead.
 """
 
@@ -81,7 +82,12 @@ def positions(config: Config) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 def table(config: Config, name: str, recipe: str, state: dict[str, Any]) -> PerftTable:
     """Count a position by both engines; ends the program where they differ."""
-    below, agree, some = (10**7, 10**5, 3000) if name == "opening" else (316_228, 10**4, 500)
+    if name == "opening":
+        below, agree, some = 10**7, 10**5, 3000
+    elif config.board in ("square8", "hex8"):
+        below, agree, some = 3 * 10**5, 10**4, 500
+    else:
+        below, agree, some = 10**5, 3000, 300
     found = deepest(config, state, below)
     if not found or (found[-1] < agree and name == "opening"):
         found = counts(tree(config, state, len(found) + 1, "compiled"), len(found) + 1)

@@ -20,17 +20,18 @@ def perft(
         list[Path] | None, typer.Option(help="File or folder of published tables (*.jsonl).")
     ] = None,
     leaves: Annotated[
-        int, typer.Option(help="With --check: compiled rules, lengths of at most so many.", min=1)
-    ] = 10**8,
-    reference_leaves: Annotated[
-        int, typer.Option(help="With --check: the reference likewise; 0 leaves it out.", min=0)
-    ] = 0,
+        int, typer.Option(help="With --check: only lengths of at most so many sequences.", min=1)
+    ] = 10**9,
+    reference: Annotated[
+        bool, typer.Option(help="With --check: also by the reference, as far as it was made to.")
+    ] = False,
 ) -> None:
     """Count the sequences of legal moves from an opening, or check published counts.
 
     Without --depth: to the greatest length with fewer than 10^7 sequences. With --check every
-    table is counted again, by the compiled rules and, with --reference-leaves, by the reference.
-    Exit 0 without a difference, 1 with one.
+    table is counted again by the compiled rules, and with --reference by the plain-Python rules to
+    the length to which they were counted when the table was made. Exit 0 without a difference,
+    1 with one.
     """
     from ringrift.parity.perft import ENGINES
 
@@ -41,7 +42,7 @@ def perft(
     if config is not None:
         _count(config, depth, engine, divide=divide)
     else:
-        _check(check or [], depth, leaves, reference_leaves)
+        _check(check or [], depth, leaves, reference=reference)
 
 
 def _count(name: str, depth: int | None, engine: str, *, divide: bool) -> None:
@@ -69,7 +70,7 @@ def _count(name: str, depth: int | None, engine: str, *, divide: bool) -> None:
             typer.echo(f"{move}: {number}")
 
 
-def _check(paths: list[Path], depth: int | None, leaves: int, reference_leaves: int) -> None:
+def _check(paths: list[Path], depth: int | None, leaves: int, *, reference: bool) -> None:
     from ringrift.parity.perft import check, depth_within, read_tables
 
     files = [file for path in paths for file in _files(path)]
@@ -77,10 +78,10 @@ def _check(paths: list[Path], depth: int | None, leaves: int, reference_leaves: 
     for file in files:
         for table in read_tables(file):
             tables += 1
-            cap = depth or len(table.counts)
-            wanted = {"compiled": min(cap, depth_within(table, leaves))}
-            if reference_leaves:
-                wanted["reference"] = min(cap, depth_within(table, reference_leaves))
+            cap = min(depth or len(table.counts), depth_within(table, leaves))
+            wanted = {"compiled": cap}
+            if reference:
+                wanted["reference"] = min(cap, table.agreed)
             for engine, length in wanted.items():
                 start = time.perf_counter()
                 found = check(table, engine, length)
