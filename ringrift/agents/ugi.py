@@ -237,10 +237,10 @@ class Ugi:
                 settings.seed,
             )
             # Whatever has to be compiled is compiled now, and not on somebody's clock.
-            trial = whole_move(
-                thinker, Position.at_start(settings).game, Clock(Limits(nodes=2), self._now)
-            )
-            _run_out(trial)
+            game = Position.at_start(settings).game
+            for step in whole_move(thinker, game, Clock(Limits(nodes=2), self._now)):
+                if isinstance(step, Info):
+                    variation(game, step.actions)
             self._thinker = thinker
         return self._thinker
 
@@ -261,11 +261,6 @@ class Ugi:
         where = f"{at.name}, line {at.lineno} of {Path(at.filename).name}"
         print(f"ringrift engine: {type(error).__name__}: {error} (in {where})", file=sys.stderr)  # noqa: T201 - stderr is the log
         return error_line(f"internal error: {type(error).__name__}: {error}")
-
-
-def _run_out(thought: Thought) -> None:
-    for _ in thought:
-        pass
 
 
 def error_line(error: BadInput | str) -> str:
