@@ -161,7 +161,7 @@ def _say(
         typer.echo(f"play again:   {_command(plan, found.name)}\n")
     typer.echo(
         f"{plan.config}, seed {plan.seed}: {total.games} games and {total.positions} set-up "
-        f"positions, {total.moves:,} moves compared, {int(found is not None)} differences, "
+        f"positions, {total.moves:,} moves compared, {'1 difference' if found else '0 differences'}, "
         f"{total.moves / max(seconds, 1e-9):,.0f} moves/s in {seconds:.1f} s"
     )
 

@@ -6,6 +6,7 @@ before a move, the move, and the position after it.
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -231,5 +232,7 @@ def table(counts: Counter[str], cases: Iterable[Case]) -> list[str]:
     seen = len(cases) - len(missing)
     lines.append(f"{seen} of {len(cases)} cases occurred")
     if missing:
-        lines.append("never: " + ", ".join(missing))
+        text = "never: " + ", ".join(missing)
+        # Names are kept whole: they are for looking up.
+        lines += textwrap.wrap(text, 100, subsequent_indent="  ", break_on_hyphens=False)
     return lines
