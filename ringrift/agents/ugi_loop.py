@@ -70,7 +70,7 @@ def serve(engine: Ugi, read: Callable[[int], bytes], write: Callable[[str], None
     held: deque[Item] = deque()
     ended = False
     while not engine.over:
-        if held and not engine.thinking:
+        if held and (not engine.thinking or engine.endless):
             lines = _answer(engine, held.popleft())
         elif ended and not engine.thinking:
             break

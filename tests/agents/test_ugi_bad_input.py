@@ -3,6 +3,7 @@
 import io
 import json
 import random
+import threading
 
 import pytest
 
@@ -145,6 +146,31 @@ def test_a_stream_of_rubbish():
     assert said[-1] == "readyok"
     assert all(line.startswith("error ") and line.isprintable() for line in said[:-1])
     assert len(said) > 20
+
+
+def test_a_search_without_end_behind_another_can_be_stopped():
+    """Lines that wait behind a search, and among them one that begins an endless search, are all answered."""
+    content = [b"go depth 1\ngo infinite\nsetoption name seed value 3\nstop\nisready\n"]
+    answered = threading.Event()
+    said = []
+
+    def read(_):
+        # The stream stays open: its end would stop the search by itself.
+        if content:
+            return content.pop()
+        answered.wait(30)
+        return b""
+
+    def write(line):
+        said.append(line)
+        if line == "readyok":
+            answered.set()
+
+    serve(Ugi(Settings(agent="random")), read, write)
+    assert said[-1] == "readyok"
+    assert answered.wait(0)
+    assert sum(line.startswith("bestmove ") for line in said) == 2
+    assert "error setoption: a search is running, expected stop before it" in said
 
 
 WORDS = """
