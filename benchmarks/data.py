@@ -12,7 +12,8 @@ from ringrift.configs import Config
 from ringrift.data.export import export_dataset
 from ringrift.data.replay import replay_record
 from ringrift.rules.boards import board, tables
-from ringrift.rules.game import GameOptions, opening
+from ringrift.rules.canonical import state_plus
+from ringrift.rules.game import opening
 from ringrift.rules.kernels import constants as k
 from ringrift.rules.kernels.apply import apply_move
 from ringrift.rules.kernels.moves import legal_moves
@@ -37,6 +38,7 @@ def game(seed: int) -> GameRecord:
     b, t, states = board(CONFIG.board), tables(CONFIG.board), opening(CONFIG)
     out = np.empty(k.MAX_MOVES, np.int32)
     moves, decisions = [], []
+    options = state_plus(states, 0, b)["options"]
     while (end := outcome(states[0])) is None:
         legal = out[: legal_moves(states, 0, t, out)]
         code = int(rng.choice(legal))
@@ -47,11 +49,9 @@ def game(seed: int) -> GameRecord:
         moves.append(format_move(states, 0, b, code))
         apply_move(states, 0, t, code)
     result = Result(end.winner, end.victory, end.ranks, end.turns, end.plies)
-    options = GameOptions()
-    names = ("pie", "line_detect", "lps_rounds", "rings")
     return GameRecord(
         config=CONFIG,
-        options={name: getattr(options, name) for name in names},
+        options=options,
         seats=(SeatAgent("random"),) * 2,
         seed=seed,
         moves=tuple(moves),

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from reprlib import Repr
 from typing import ClassVar
 
 
@@ -52,6 +53,23 @@ class Interrupted(RingRiftError):
     exit_code = 130
 
 
+class _Short(Repr):
+    """Values for messages: neither long nor deep."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = self.maxlong = 100
+        self.maxlevel = 3
+
+
+_SHORT = _Short()
+
+
+def shown(value: object) -> str:
+    """Return a value for a message: as Python writes it, cut where it is long or deep."""
+    return _SHORT.repr(value)
+
+
 def nearest(word: str, choices: Iterable[str]) -> str:
     """Return the end of a sentence about a wrong word: the nearest valid one, else all of them.
 
@@ -61,8 +79,26 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     'valid: hex8, square8'
     """
     known = list(choices)
-    close = difflib.get_close_matches(word.lower(), [c.lower() for c in known], n=1, cutoff=0.6)
+    close = difflib.get_close_matches(
+        word[:200].lower(), [c.lower() for c in known], n=1, cutoff=0.6
+    )
     for choice in known:
         if close and choice.lower() == close[0]:
             return f"did you mean {choice!r}?"
     return "valid: " + ", ".join(known) if known else "there are no valid choices"
+
+
+def nearest_first(word: str, choices: Iterable[str]) -> list[str]:
+    """Return all choices, those most like the word first; equally near ones stay in order.
+
+    >>> nearest_first("PL 3,3 4", ["MV 3,3 4,3", "PL 3,3 1", "SP"])
+    ['PL 3,3 1', 'MV 3,3 4,3', 'SP']
+    """
+    matcher = difflib.SequenceMatcher(autojunk=False)
+    matcher.set_seq2(word[:200])
+
+    def likeness(choice: str) -> float:
+        matcher.set_seq1(choice[:200])
+        return matcher.quick_ratio() + (choice[:2] == word[:2])
+
+    return sorted(choices, key=likeness, reverse=True)

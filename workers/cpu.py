@@ -18,6 +18,12 @@ def sync(run_id: str) -> dict[str, Any]:
     return work("sync", run_id)
 
 
+@app.task(name="cpu.parity", time_limit=LIMIT)
+def parity(run_id: str) -> dict[str, Any]:
+    """Replay a sample of a run's games through the oracle."""
+    return work("parity", run_id)
+
+
 @app.task(name="cpu.export", time_limit=LIMIT)
 def export(run_id: str) -> dict[str, Any]:
     """Write the dataset of a run."""

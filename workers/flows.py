@@ -1,6 +1,6 @@
 """How the stages of a run travel as Celery messages.
 
-    selfplay   chord( shard, shard, … )  ─▶  sync ─▶ export ─▶ train ─▶ evaluate
+    selfplay   chord( shard, shard, … )  ─▶  sync ─▶ parity ─▶ export ─▶ train ─▶ evaluate
     evaluate   chord( match unit, … )    ─▶  promote
 
 ``evaluate`` is the task that plans the gates, which only then are known, and issues the second
@@ -31,6 +31,7 @@ CHORD_LIMIT = 500
 TASKS = {
     "selfplay": gpu.selfplay_shard,
     "sync": cpu.sync,
+    "parity": cpu.parity,
     "export": cpu.export,
     "train": gpu.train,
     "evaluate_plan": control.evaluate,
@@ -40,8 +41,9 @@ TASKS = {
 
 #: The stages that travel together after each stage.
 FOLLOWING = {
-    "selfplay": ("sync", "export", "train", "evaluate_plan"),
-    "sync": ("export", "train", "evaluate_plan"),
+    "selfplay": ("sync", "parity", "export", "train", "evaluate_plan"),
+    "sync": ("parity", "export", "train", "evaluate_plan"),
+    "parity": ("export", "train", "evaluate_plan"),
     "export": ("train", "evaluate_plan"),
     "train": ("evaluate_plan",),
     "evaluate_plan": (),  # issues the next chord itself

@@ -7,9 +7,10 @@ from typing import Any, Final, Self
 
 from ringrift.errors import BadInput, nearest
 
-#: Kinds of agents; the last two need a model.
+#: Kinds of agents.
 AGENT_KINDS: Final = ("random", "heuristic", "policy-only", "gumbel-mcts")
-_WITH_MODEL: Final = ("policy-only", "gumbel-mcts")
+#: Those of them that need the file of a network.
+WITH_MODEL: Final = ("policy-only", "gumbel-mcts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,8 @@ class AgentSpec:
         """Refuse kinds that do not exist and budgets that make no sense."""
         if self.kind not in AGENT_KINDS:
             raise BadInput(f"unknown agent {self.kind!r}: {nearest(self.kind, AGENT_KINDS)}")
-        if (self.model_sha256 is not None) != (self.kind in _WITH_MODEL):
-            need = "needs a model" if self.kind in _WITH_MODEL else "takes no model"
+        if (self.model_sha256 is not None) != (self.kind in WITH_MODEL):
+            need = "needs a model" if self.kind in WITH_MODEL else "takes no model"
             raise BadInput(f"agent {self.kind} {need}")
         if (self.simulations is not None) != (self.kind == "gumbel-mcts"):
             need = "needs" if self.kind == "gumbel-mcts" else "takes no"

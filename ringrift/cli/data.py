@@ -45,9 +45,22 @@ def stats(
 
 
 @app.command()
-def check(files: Files, *, json: Json = False) -> None:
-    """Judge files as they are judged before anything learns from them; exit 1 if one must not be used."""
-    from ringrift.data.sync import BadShard, check_shard
+def check(
+    files: Files,
+    parity: Annotated[
+        int, typer.Option(help="games of each file compared with the oracle; 0: none", min=0)
+    ] = 4,
+    *,
+    json: Json = False,
+) -> None:
+    """Judge files as they are judged before anything learns from them; exit 1 if one must not be used.
+
+    Content and name, the quality of the games, a sample replayed by the engine, and another one
+    made again by the oracle beside it (the parity gate).
+    """
+    from ringrift.data.parity import compare_games
+    from ringrift.data.sync import BadShard, check_shard, spread
+    from ringrift.parity.shadow import reason
 
     rows: list[dict[str, Any]] = []
     for path in _files(files):
@@ -55,16 +68,22 @@ def check(files: Files, *, json: Json = False) -> None:
             report = check_shard(path)
         except BadShard as error:
             rows.append({"file": str(path), "good": False, "reason": str(error)})
-        else:
-            rows.append(
-                {
-                    "file": str(path),
-                    "good": True,
-                    "config": str(report.config),
-                    "games": len(report.games),
-                    "positions": report.positions,
-                }
-            )
+            continue
+        row: dict[str, Any] = {
+            "file": str(path),
+            "good": True,
+            "config": str(report.config),
+            "games": len(report.games),
+            "positions": report.positions,
+            "compared": 0,
+        }
+        for game, difference in compare_games(path, [g.id for g in spread(report.games, parity)]):
+            row["compared"] += 1
+            if difference is not None:
+                said = f"{path}: game {game.id[:12]}, {reason(difference)}"
+                row = {"file": str(path), "good": False, "reason": said}
+                break
+        rows.append(row)
     bad = [row for row in rows if not row["good"]]
     if json:
         print(jsonlib.dumps(rows))
@@ -73,7 +92,7 @@ def check(files: Files, *, json: Json = False) -> None:
             if row["good"]:
                 print(
                     f"{row['file']}: good, {row['config']}, {row['games']} games, "
-                    f"{row['positions']} positions"
+                    f"{row['positions']} positions, {row['compared']} games as the oracle has them"
                 )
             else:
                 print(row["reason"])

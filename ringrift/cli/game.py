@@ -1,9 +1,8 @@
-"""`ringrift game`: draw, play and show single games."""
+"""`ringrift game`: draw positions and play single games."""
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -11,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ringrift.cli.options import Colour, coloured
 from ringrift.configs import Config
 from ringrift.errors import BadInput
 
 if TYPE_CHECKING:
     from ringrift.rules.game import Game
 
-app = typer.Typer(help="Draw, play and show single games.", no_args_is_help=True)
+app = typer.Typer(help="Draw positions and play single games.", no_args_is_help=True)
 
 ConfigName = Annotated[str, typer.Option("--config", help="BOARD:PLAYERS, such as hex8:2.")]
 Seed = Annotated[int, typer.Option(help="Seed of the random choices.", min=0)]
@@ -27,11 +27,11 @@ _BOOKKEEPING = ("NP", "NM", "NL", "NT")
 
 @app.callback()
 def _group() -> None:
-    """Draw, play and show single games."""
+    """Draw positions and play single games."""
 
 
-def _draw(game: Game) -> str:
-    return game.draw(colour=sys.stdout.isatty())
+def _draw(game: Game, colour: bool | None) -> str:
+    return game.draw(colour=coloured(colour))
 
 
 @app.command()
@@ -43,6 +43,7 @@ def draw(
         Path | None, typer.Option(help="JSON file with a canonical state or state+ to draw.")
     ] = None,
     legal: Annotated[bool, typer.Option("--legal", help="List the legal moves too.")] = False,
+    colour: Colour = None,
 ) -> None:
     """Draw a position: after some random moves, or from a file."""
     from ringrift.parity.record import play as random_play
@@ -65,7 +66,7 @@ def draw(
         for _ in islice(random_play(game, "bytype", seed), moves + 1 if moves else 0):
             if int(game.state_plus()["plies"]) == moves:
                 break
-    typer.echo(_draw(game))
+    typer.echo(_draw(game, colour))
     if legal:
         typer.echo("\n" + "\n".join(game.legal()))
 
@@ -78,6 +79,7 @@ def play(
     ] = "heuristic,random",
     seed: Seed = 0,
     every: Annotated[int, typer.Option(help="Draw every so many turns, 0: never.", min=0)] = 0,
+    colour: Colour = None,
 ) -> None:
     """Play one game between agents that need no network; print it turn by turn and draw its end."""
     from ringrift.rules.game import Game
@@ -97,9 +99,9 @@ def play(
         if plus["turns"] != number or game.result is not None:
             typer.echo(f"{number:>4} seat {seat}  {', '.join(turn) or 'nothing to do'}")
             if every and number % every == 0:
-                typer.echo(f"\n{_draw(game)}\n")
+                typer.echo(f"\n{_draw(game, colour)}\n")
             turn, number, seat = [], plus["turns"], game.player
-    typer.echo(f"\n{_draw(game)}")
+    typer.echo(f"\n{_draw(game, colour)}")
 
 
 def _moves(game: Game, names: list[str], seed: int) -> Iterator[str]:
@@ -130,63 +132,3 @@ def _moves(game: Game, names: list[str], seed: int) -> Iterator[str]:
         # A recovery slide may be chosen before its stack; it is one move all the same.
         if not game.states[0, k.F_SCALAR, k.S_SLIDE]:
             yield text
-
-
-@app.command()
-def show(
-    file: Annotated[Path, typer.Argument(help="Game records (.jsonl.zst) or traces (.jsonl.gz).")],
-    number: Annotated[int, typer.Argument(help="Which game, from 1; 0: list them.", min=0)] = 0,
-    move: Annotated[
-        int | None, typer.Option(help="Draw the position after this move; default: the end.", min=0)
-    ] = None,
-) -> None:
-    """List the games of a file, or draw a position of one of them."""
-    found = 0
-    for found, (title, game, moves) in enumerate(_games(file), start=1):
-        if number == 0:
-            typer.echo(f"{found:>5}  {title}  {len(moves)} moves")
-        elif number == found:
-            last = len(moves) if move is None else move
-            if last > len(moves):
-                raise BadInput(f"{file}: game {number} has {len(moves)} moves, not {last}")
-            for text in moves[:last]:
-                game.apply(text)
-            typer.echo(title)
-            if last:
-                typer.echo(f"after move {last}: {moves[last - 1]}")
-            typer.echo(_draw(game))
-            return
-    if number:
-        raise BadInput(f"{file}: there is no game {number}, the file holds {found}")
-
-
-def _games(file: Path) -> Iterator[tuple[str, Game, list[str]]]:
-    """Title, start position and moves of each game of a file."""
-    from ringrift.parity.gate import opening_of
-    from ringrift.parity.trace import read_trace
-    from ringrift.rules.game import Game, GameOptions
-    from ringrift.rules.records import SUFFIX, RecordReader
-
-    if file.name.endswith(SUFFIX):
-        for record in RecordReader(file):
-            if record.start is None:
-                start = Game.new(record.config, GameOptions(**record.options))
-            else:
-                start = Game.from_canonical(record.config, record.start)
-            agents = " - ".join(seat.kind for seat in record.seats)
-            result = f"seat {record.result.winner} wins by {record.result.victory}"
-            yield (
-                f"{record.id[:12]}  {record.config}  {agents}, {result}",
-                start,
-                list(record.moves),
-            )
-    elif file.name.endswith(".jsonl.gz"):
-        for trace in read_trace(file):
-            result = f"seat {trace.end['winner']} wins by {trace.end['victory']}"
-            yield (
-                f"{trace.id}  {trace.config}  {result}",
-                opening_of(trace),
-                [line["mv"] for line in trace.moves],
-            )
-    else:
-        raise BadInput(f"{file}: expected a file of records *{SUFFIX} or of traces *.jsonl.gz")

@@ -52,6 +52,9 @@ def summary_lines(ctx: Context, run: RunStatus, row: RunRow) -> list[str]:
         f"  positions   {totals.get('positions', 0)} with a policy target",
     ]
     by_name = {stage.stage: stage for stage in run.stages}
+    compared = figures_text(by_name["parity"], []) if "parity" in by_name else ""
+    if compared:
+        lines.append(f"  parity      {compared}")
     train = by_name["train"]
     if "loss_after" in train.figures:
         lines.append(f"  training    {figures_text(train, [])}")

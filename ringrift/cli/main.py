@@ -60,8 +60,10 @@ COMMANDS: Final = (
     Command("selfplay", "make games of one model, as shards: selfplay run", group=True),
     Command("eval", "matches between agents and ratings: eval match", group=True),
     Command("data", "recorded games and datasets: data stats, data check", group=True),
-    Command("game", "play, draw and show single games: game draw, game show", group=True),
-    Command("parity", "compare the rules with recorded traces: parity gate", group=True),
+    Command("game", "play a game, draw a position: game play, game draw", group=True),
+    Command("record", "show, check, convert files of games: record show", group=True),
+    Command("engine", "play for other programs, by lines on stdin and stdout (UGI)"),
+    Command("parity", "hold the rules against traces and the reference: parity check", group=True),
     Command("ledger", "recompute what the ledger says: ledger verify", group=True),
     Command("events", "what happened: events list, events tail", group=True),
     Command("warmup", "compile the kernels, once per machine"),
@@ -83,7 +85,9 @@ def run(argv: Sequence[str]) -> int:
         sys.stdout.flush()
         return code
     except BaseException as error:  # noqa: BLE001 - every end becomes an exit code here
-        if os.environ.get("RINGRIFT_TRACE_DEBUG", "").lower() not in ("", "0", "false", "no"):
+        from ringrift.settings.switches import TRACE_DEBUG, switched_on
+
+        if switched_on(TRACE_DEBUG):
             traceback.print_exc()
         return _end(error)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -15,3 +17,22 @@ SettingsFile = Annotated[
 
 #: Machine-readable output.
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
+
+#: Colours of a drawing; None: see `coloured`.
+Colour = Annotated[
+    bool | None,
+    typer.Option(
+        "--colour/--no-colour",
+        "--color/--no-color",
+        help="colours; default: on a terminal, unless NO_COLOR is set",
+        show_default=False,
+    ),
+]
+
+
+def coloured(choice: bool | None) -> bool:
+    """Whether to draw in colours: as chosen, else on a terminal that shows them (no-color.org)."""
+    if choice is not None:
+        return choice
+    wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return wanted and sys.stdout.isatty()

@@ -1,4 +1,4 @@
-"""`ringrift parity`: compare this engine with recorded games."""
+"""`ringrift parity`: compare this engine with recorded games and with the reference."""
 
 from __future__ import annotations
 
@@ -9,14 +9,22 @@ from typing import Annotated
 
 import typer
 
+from ringrift.cli.parity_check import check
+from ringrift.cli.parity_perft import perft
 from ringrift.errors import NegativeVerdict
 
-app = typer.Typer(help="Compare this engine with recorded games.", no_args_is_help=True)
+app = typer.Typer(
+    help="Compare this engine with recorded games and with the reference.", no_args_is_help=True
+)
+
+
+app.command()(check)
+app.command()(perft)
 
 
 @app.callback()
 def _group() -> None:
-    """Compare this engine with recorded games."""
+    """Compare this engine with recorded games and with the reference."""
 
 
 @app.command()

@@ -79,6 +79,11 @@ def lines(status: ConfigStatus, home: str) -> list[str]:
         f"  games      {status.games_in_ledger} in the ledger, {status.games_in_shards} in the "
         f"shards ({agree}), {status.positions} positions"
     )
+    if status.quarantined:
+        text.append(
+            f"  quarantine {status.quarantined} of the games differ from the oracle, and are left "
+            f"out of datasets: {home}/quarantine"
+        )
     text += [f"  BROKEN     {name}: gone or damaged" for name in status.unreadable]
     run = status.run
     if run is None:
@@ -86,6 +91,7 @@ def lines(status: ConfigStatus, home: str) -> list[str]:
         return text
     where = run.stage or f"closed, {run.outcome}"
     text.append(f"  run        #{run.iteration} {run.run_id[:12]}: {where}")
+    text += [f"  WARNING    {warning}" for warning in run.warnings]
     if run.state == "open":
         eta = "" if run.eta_seconds is None else f", about {clock(run.eta_seconds)} to go"
         text.append(f"  waits for  {run.waits_for}{eta}")

@@ -27,6 +27,7 @@ LINE_SECONDS = 10.0
 TITLES = {
     "selfplay": "selfplay",
     "sync": "sync",
+    "parity": "parity gate",
     "export": "export",
     "train": "train",
     "evaluate_plan": "plan gates",
@@ -157,6 +158,14 @@ def figures_text(stage: StageStatus, gates: Iterable[Mapping[str, Any]]) -> str:
             )
         case "sync" if "games" in f:
             return f"{f['games']} games of {f['shards']} shards in the ledger"
+        case "parity" if f.get("skipped"):
+            return f"SKIPPED: {f['skipped']}"
+        case "parity" if "moves" in f:
+            kept = f", {f['quarantined']} games in quarantine" if f.get("quarantined") else ""
+            return (
+                f"{f['games']} of {f.get('run_games', f.get('of'))} games, {f['moves']} moves compared "
+                f"with the oracle, {f.get('differences', 0)} differences{kept}"
+            )
         case "export" if "rows" in f:
             return f"{f['rows']} rows of {f['games']} games, {f['heldout_rows']} held out"
         case "train" if "loss_after" in f:

@@ -4,7 +4,8 @@
     for each game:   play it again, compare its end, cut out its decisions
     at the end:      stack the rows, write the file (`ringrift.data.npz` is the format)
 
-The same shards, fraction and seed give the same bytes, in whatever order the shards are named.
+The same shards, games left out, fraction and seed give the same bytes, in whatever order the shards
+are named.
 
 Legend: n rows, P players, N cells, F = 6 rows of a state.
 """
@@ -12,7 +13,7 @@ Legend: n rows, P players, N cells, F = 6 rows of a state.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,18 +75,20 @@ def export_dataset(
     heldout_fraction: float,
     seed: int,
     progress: Callable[[int], None] | None = None,
+    *,
+    without: Collection[str] = (),
 ) -> DatasetInfo:
     """Write the dataset of some shards into `out_dir`; BadInput for a bad or foreign shard.
 
     `heldout_fraction` of the games, chosen by a hash of their id and `seed`, is marked as held
     out; at least one game as soon as there are two. A game that occurs in several shards counts
-    once. `progress` is told the number of games done.
+    once, and one whose id is in `without` not at all. `progress` is told the number of games done.
     """
     if not 0.0 <= heldout_fraction < 1.0:
         raise BadInput(f"heldout_fraction must be in [0, 1), not {heldout_fraction}")
     columns = _Columns()
     names = sorted({path.name: path for path in shards}.items())
-    for game in _games([path for _, path in names], config):
+    for game in _games([path for _, path in names], config, without):
         _add_game(columns, game)
         if progress is not None:
             progress(len(columns.ids))
@@ -113,9 +116,9 @@ def export_dataset(
     )
 
 
-def _games(paths: Sequence[Path], config: Config) -> Iterator[GameRecord]:
-    """Each game of the shards once."""
-    seen: set[str] = set()
+def _games(paths: Sequence[Path], config: Config, without: Collection[str]) -> Iterator[GameRecord]:
+    """Each game of the shards once, but those that are to be left out."""
+    seen = set(without)
     for path in paths:
         for game in RecordReader(path):
             if game.config != config:

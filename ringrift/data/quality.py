@@ -88,13 +88,14 @@ def _decisions(games: Sequence[GameRecord]) -> str | None:
     for game in games:
         actions = board(game.config.board).num_actions(game.config.players)
         for decision in game.decisions:
-            fault = _decision(decision, actions)
+            fault = decision_fault(decision, actions)
             if fault is not None:
                 return f"game {game.id[:12]}, move {decision.i + 1}: {fault}"
     return None
 
 
-def _decision(decision: Decision, actions: int) -> str | None:
+def decision_fault(decision: Decision, actions: int) -> str | None:
+    """What is wrong with the numbers of one decision on a board with so many actions."""
     if decision.full and not decision.a:
         return "a full search has no policy target"
     if decision.a:

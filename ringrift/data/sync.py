@@ -11,10 +11,10 @@ Nothing here knows SQL: the caller writes what the report says into the ledger.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ringrift.configs import Config
 from ringrift.data.quality import faults
@@ -22,6 +22,8 @@ from ringrift.data.replay import check_legal
 from ringrift.errors import BadInput
 from ringrift.rules.records import SUFFIX, GameRecord, RecordReader
 from ringrift.store.blobs import BlobStore, file_sha256
+
+T = TypeVar("T")
 
 #: Games of a file that are replayed against the legal lists, spread evenly over it.
 SAMPLE = 16
@@ -108,7 +110,7 @@ def check_shard(path: Path, config: Config | None = None, sample: int = SAMPLE) 
     found = faults(games, config)
     if found:
         raise BadShard(f"{path}: " + "; ".join(found))
-    for game in _spread(games, sample):
+    for game in spread(games, sample):
         try:
             check_legal(game)
         except BadInput as error:
@@ -161,9 +163,9 @@ def summarise(games: Iterable[GameRecord]) -> Iterator[GameSummary]:
         )
 
 
-def _spread(games: list[GameRecord], sample: int) -> list[GameRecord]:
+def spread(games: Sequence[T], sample: int) -> Sequence[T]:
     """At most `sample` games, evenly spaced, the first included."""
     if sample <= 0:
-        return []
+        return ()
     step = max(1, -(-len(games) // sample))
     return games[::step]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -20,7 +20,7 @@ from typing import Any
 from ringrift.parity.trace import TraceGame, read_trace
 from ringrift.rules import notation
 from ringrift.rules.boards import tables
-from ringrift.rules.canonical import canonical_sha
+from ringrift.rules.canonical import canonical_sha, is_plus
 from ringrift.rules.game import Game
 from ringrift.rules.kernels import constants as k
 from ringrift.rules.kernels.apply import apply_move
@@ -109,13 +109,18 @@ class _Replay:
 
     def run(self) -> Difference | None:
         """Replay to the end or to the first difference."""
-        if self.game.canonical() != self.trace.state:
-            return self.difference(0, "start state", self.trace.state, self.game.canonical())
+        state = self.state(like=self.trace.state)
+        if state != self.trace.state:
+            return self.difference(0, "start state", self.trace.state, state)
         for line in self.trace.moves:
             found = self.move(line)
             if found is not None:
                 return found
         return self.end()
+
+    def state(self, like: Mapping[str, Any]) -> dict[str, Any]:
+        """The position as a state+ where `like` is one, else as a canonical state."""
+        return self.game.state_plus() if is_plus(like) else self.game.canonical()
 
     def move(self, line: Any) -> Difference | None:
         """Compare one move line and play its move."""
@@ -161,8 +166,8 @@ class _Replay:
     def after(self, line: Any) -> Difference | None:
         """Compare the state after the move, and the tracker."""
         number, played = line["i"], line["mv"]
-        state = self.game.canonical()
         recorded = line.get("st")
+        state = self.state(like=recorded or {})
         if recorded is not None:
             if state != recorded:
                 keys = [key for key in state if state[key] != recorded.get(key)]
@@ -190,7 +195,7 @@ class _Replay:
         end, number = self.trace.end, len(self.trace.moves) + 1
         self.before = self.game
         result = self.game.result
-        found = {
+        found: dict[str, Any] = {
             "over": result is not None,
             "winner": result.winner if result else 0,
             "victory": result.victory if result else None,
@@ -199,6 +204,9 @@ class _Replay:
         recorded = {key: end[key] for key in found}
         if result is None:
             recorded["victory"] = None  # an unfinished game has none, however that is written
+        if is_plus(self.trace.state):
+            found["ranks"] = list(result.ranks) if result else []
+            recorded["ranks"] = end.get("ranks", [])
         if found != recorded:
             return self.difference(number, "end of the game", recorded, found)
         return None
@@ -210,20 +218,25 @@ class _Replay:
         return result is not None and list(result.ranks) != self.trace.end.get("ranks", [])
 
 
+def compare(file: str, trace: TraceGame) -> tuple[Difference | None, bool]:
+    """The first difference of one game, and whether its ranks (advisory) are others."""
+    replay = _Replay(file, trace)
+    found = replay.run()
+    return found, found is None and replay.ranks_differ
+
+
 def check_file(path: Path) -> FileReport:
     """Replay all games of a file; BadInput where it cannot be read."""
     start = time.perf_counter()
     games = moves = ranks = 0
     differences: list[Difference] = []
     for trace in read_trace(path):
-        replay = _Replay(str(path), trace)
-        found = replay.run()
+        found, ranks_differ = compare(str(path), trace)
         games += 1
         moves += len(trace.moves)
+        ranks += ranks_differ
         if found is not None:
             differences.append(found)
-        elif replay.ranks_differ:
-            ranks += 1
     seconds = time.perf_counter() - start
     return FileReport(str(path), games, moves, seconds, tuple(differences), ranks)
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from ringrift.errors import BadInput, shown
 from ringrift.parity.trace import VERSION, const_of
 from ringrift.rules import notation
 from ringrift.rules.boards import tables
@@ -52,6 +53,21 @@ def play(game: Game, policy: str, seed: int) -> Iterator[tuple[list[str], str]]:
         apply_move(game.states, 0, t, codes[texts.index(move)])
 
 
+def follow(game: Game, moves: Iterable[str]) -> Iterator[tuple[list[str], str]]:
+    """Play given moves in place; yield the sorted legal list and the move, before it is made.
+
+    BadInput where a move is not legal.
+    """
+    t = tables(game.config.board)
+    for move in moves:
+        codes = game.legal_codes().tolist()
+        texts = notation.format_moves(game.states, 0, game.board, codes)
+        if move not in texts:
+            raise BadInput(f"{shown(move)} is not legal for seat {game.player} in {game.phase}")
+        yield sorted(texts), move
+        apply_move(game.states, 0, t, codes[texts.index(move)])
+
+
 def record(
     game: Game,
     options: GameOptions,
@@ -62,10 +78,28 @@ def record(
     crafted: bool,
     note: str,
 ) -> Iterator[dict[str, Any]]:
-    """Play `game` to its end and yield the lines of its trace.
+    """Play `game` to its end and yield the lines of its trace; see `write_down`."""
+    steps = play(game, policy, seed)
+    return write_down(game, options, name, policy, seed, steps, crafted=crafted, note=note)
 
-    `options` are those the game was made with; `note` goes into the header as ``recorded``. The
-    large boards get hashes in place of most lists and states (docs/traces.md §3).
+
+def write_down(
+    game: Game,
+    options: GameOptions,
+    name: str,
+    policy: Any,
+    seed: int,
+    steps: Iterable[tuple[list[str], str]],
+    *,
+    crafted: bool,
+    note: str,
+    plus: bool = False,
+) -> Iterator[dict[str, Any]]:
+    """Yield the lines of a trace of `game` while `steps` (`play`, `follow`) move it.
+
+    `options` are those the game was made with; `note` goes into the header as ``recorded``. With
+    `plus` the start is written as a state+. The large boards get hashes in place of most lists and
+    states (docs/traces.md §3).
     """
     yield {
         "t": "h",
@@ -79,12 +113,12 @@ def record(
         "recorded": note,
         "crafted": crafted,
         "const": const_of(game.config, options),
-        "state": game.canonical(),
+        "state": game.state_plus() if plus else game.canonical(),
     }
     large = game.board.n > 100
     line: dict[str, Any] | None = None
     number = 0
-    for legal, move in play(game, policy, seed):
+    for legal, move in steps:
         if line is not None:
             yield _with_state(line, game, full=not large or number % 10 == 0)
         number += 1
@@ -97,16 +131,15 @@ def record(
     if line is not None:
         yield _with_state(line, game, full=True)
     result = game.result
-    assert result is not None, "play goes on to the end"
     yield {
         "t": "e",
         "id": name,
         "plies": number,
-        "turns": result.turns,
-        "over": True,
-        "winner": result.winner,
-        "victory": result.victory,
-        "ranks": list(result.ranks),
+        "turns": int(game.states[0, k.F_SCALAR, k.S_TURNS]),
+        "over": result is not None,
+        "winner": result.winner if result else 0,
+        "victory": result.victory if result else None,
+        "ranks": list(result.ranks) if result else [],
     }
 
 

@@ -17,6 +17,9 @@ from ringrift.pipeline.services import (
     CheckedGame,
     DatasetFile,
     ExportWork,
+    FailedGame,
+    ParityReport,
+    ParityWork,
     Progress,
     ShardFile,
     ShardWork,
@@ -66,6 +69,33 @@ def check_shard(path: Path, home: Path, config: Config, sample: int) -> Sequence
     ]
 
 
+def check_parity(work: ParityWork, progress: Progress) -> ParityReport:
+    """Replay games through the oracle; what differs is kept in quarantine."""
+    from ringrift.data.parity import compare_games, keep
+
+    of = sum(len(ids) for _, ids in work.games)
+    games = moves = 0
+    failed: list[FailedGame] = []
+    started = time.monotonic()
+
+    def told() -> None:
+        nonlocal moves
+        moves += 1
+        seconds = time.monotonic() - started
+        eta = seconds * (of - games) / games if games else None
+        progress(games=games, of=of, moves=moves, eta=eta)
+
+    for path, ids in work.games:
+        for record, difference in compare_games(path, ids, told):
+            games += 1
+            if difference is not None:
+                kept = keep(record, difference, path, work.quarantine)
+                failed.append(
+                    FailedGame(record.id, path, kept.reason, kept.record, kept.reproduction)
+                )
+    return ParityReport(games, moves, time.monotonic() - started, failed)
+
+
 def export(work: ExportWork, folder: Path, progress: Progress) -> DatasetFile:
     """Write the dataset of the replay window."""
     from ringrift.data.export import export_dataset
@@ -78,7 +108,9 @@ def export(work: ExportWork, folder: Path, progress: Progress) -> DatasetFile:
     def told(games: int) -> None:
         progress(games=games, shards=len(chosen))
 
-    made = export_dataset(chosen, work.config, folder, rules.heldout_fraction, work.seed, told)
+    made = export_dataset(
+        chosen, work.config, folder, rules.heldout_fraction, work.seed, told, without=work.without
+    )
     return DatasetFile(made.path, made.sha256, made.rows, made.games, made.heldout_rows, chosen)
 
 

@@ -73,7 +73,9 @@ def _short(run_id: str | None) -> str | None:
 #: kind                    always   auto
 WIRING: tuple[tuple[Kind, Handler, Handler | None], ...] = (
     (Kind.SELFPLAY_COMPLETE, note, go_on),  # ─▶ sync
-    (Kind.DATA_SYNC_COMPLETED, note, go_on),  # ─▶ export
+    (Kind.DATA_SYNC_COMPLETED, note, go_on),  # ─▶ parity
+    (Kind.PARITY_CHECKED, note, go_on),  # ─▶ export
+    (Kind.PARITY_SKIPPED, warn, go_on),  # ─▶ export
     (Kind.NPZ_EXPORT_COMPLETE, note, go_on),  # ─▶ train
     (Kind.TRAINING_COMPLETED, note, go_on),  # ─▶ evaluate_plan, evaluate
     (Kind.EVALUATION_COMPLETED, note, go_on),  # ─▶ promote
@@ -83,6 +85,7 @@ WIRING: tuple[tuple[Kind, Handler, Handler | None], ...] = (
     (Kind.STAGE_ABANDONED, warn, go_on),  # ─▶ goes on without it, or closes the run
     (Kind.RUN_FAILED, warn, None),
     (Kind.BLOB_QUARANTINED, warn, go_on),  # ─▶ its shard is played again
+    (Kind.GAME_QUARANTINED, warn, None),
 )
 
 

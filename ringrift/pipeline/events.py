@@ -13,6 +13,8 @@ class Kind(StrEnum):
     SELFPLAY_COMPLETE = "SELFPLAY_COMPLETE"
     #: The games of a run's shards are in the ledger.
     DATA_SYNC_COMPLETED = "DATA_SYNC_COMPLETED"
+    #: The parity gate is over: a sample of the run's games was replayed through the oracle.
+    PARITY_CHECKED = "PARITY_CHECKED"
     #: A dataset is written.
     NPZ_EXPORT_COMPLETE = "NPZ_EXPORT_COMPLETE"
     #: A candidate is trained and registered.
@@ -32,9 +34,13 @@ class Kind(StrEnum):
     RUN_FAILED = "RUN_FAILED"
     #: A file was not what its name says, and was moved away.
     BLOB_QUARANTINED = "BLOB_QUARANTINED"
+    #: A game differs from the oracle; a copy and its reproduction lie in quarantine.
+    GAME_QUARANTINED = "GAME_QUARANTINED"
+    #: The games of a run were not compared with the oracle; the reason is in the payload.
+    PARITY_SKIPPED = "PARITY_SKIPPED"
 
 
-#: The six of the pipeline, in order, with the stage whose end each tells.
+#: The six that the pipeline was asked for, in order, with the stage whose end each tells.
 PIPELINE: Final = {
     Kind.SELFPLAY_COMPLETE: "selfplay",
     Kind.DATA_SYNC_COMPLETED: "sync",
@@ -50,4 +56,6 @@ FAILURES: Final = (
     Kind.STAGE_ABANDONED,
     Kind.RUN_FAILED,
     Kind.BLOB_QUARANTINED,
+    Kind.GAME_QUARANTINED,
+    Kind.PARITY_SKIPPED,
 )

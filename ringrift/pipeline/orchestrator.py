@@ -1,6 +1,6 @@
 """What a run needs next: `decide` is a pure function of the run's stage rows.
 
-    selfplay ×n ─▶ sync ─▶ export ─▶ train ─▶ evaluate_plan ─▶ evaluate ×m ─▶ promote ─▶ closed
+    selfplay ×n ─▶ sync ─▶ parity ─▶ export ─▶ train ─▶ evaluate_plan ─▶ evaluate ×m ─▶ promote
 
 `advance` is the doing around it: read, decide, mark what is issued, commit, then hand over. It is
 called after every event, by the reconciler's tick, and by the in-process loop, in any order and as

@@ -18,7 +18,7 @@ from ringrift.store.stages import NewStage
 log = structlog.get_logger(__name__)
 
 #: Stages with one row for the whole run, made when it is opened.
-WHOLE_RUN = ("sync", "export", "train", "evaluate_plan", "promote")
+WHOLE_RUN = ("sync", "parity", "export", "train", "evaluate_plan", "promote")
 
 
 def open_or_resume(ctx: Context, config: Config, games_wanted: int | None = None) -> RunRow:

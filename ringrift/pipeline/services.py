@@ -80,12 +80,51 @@ class BadShard(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class ParityWork:
+    """Games to be compared with the oracle."""
+
+    config: Config
+    #: Shard files with the ids of the games in them that are compared.
+    games: Sequence[tuple[Path, Sequence[str]]]
+    #: Folder for what is kept of games that differ.
+    quarantine: Path
+
+
+@dataclass(frozen=True, slots=True)
+class FailedGame:
+    """A game that differs from the oracle."""
+
+    id: str
+    #: File that it lies in.
+    shard: Path
+    #: Where it differs and how, in one line.
+    reason: str
+    #: Its record alone, kept in quarantine.
+    record: Path
+    #: The same as a trace, which `ringrift parity gate` reads.
+    reproduction: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ParityReport:
+    """What the comparison found."""
+
+    #: Games and moves compared; a game counts up to its first difference.
+    games: int
+    moves: int
+    seconds: float
+    failed: Sequence[FailedGame]
+
+
+@dataclass(frozen=True, slots=True)
 class ExportWork:
     """A dataset to be made."""
 
     config: Config
     #: Shard files with their rows, oldest first.
     shards: Sequence[tuple[Path, int]]
+    #: Ids of games in them that must not be in it.
+    without: frozenset[str]
     seed: int
     plan: RunPlan
 
@@ -138,6 +177,8 @@ class Services:
     play_shard: Callable[[ShardWork, Path, Path, Progress], ShardFile]
     #: (file, home, config, games to replay) -> its games; BadShard when it was moved away.
     check_shard: Callable[[Path, Path, Config, int], Sequence[CheckedGame]]
+    #: (work, progress) -> which games differ from the oracle.
+    check_parity: Callable[[ParityWork, Progress], ParityReport]
     #: (work, folder, progress) -> the dataset.
     export: Callable[[ExportWork, Path, Progress], DatasetFile]
     #: (work, progress) -> the model.
@@ -154,6 +195,7 @@ def real_services(train_in_child: bool = False) -> Services:
     Training in a child cannot take its worker down with it, and its deadline can be kept.
     """
     from ringrift.pipeline.adapters import (
+        check_parity,
         check_shard,
         export,
         init_model,
@@ -166,6 +208,7 @@ def real_services(train_in_child: bool = False) -> Services:
         init_model=init_model,
         play_shard=play_shard,
         check_shard=check_shard,
+        check_parity=check_parity,
         export=export,
         train=partial(train, in_child=train_in_child),
         play_blocks=play_blocks,

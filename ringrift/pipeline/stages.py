@@ -11,10 +11,11 @@ raised: the unit was given back unharmed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from ringrift.errors import BadInput
-from ringrift.pipeline import gauntlet
+from ringrift.pipeline import gauntlet, parity
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.events import Kind
 from ringrift.pipeline.services import BadShard, ExportWork, ShardWork, TrainWork
@@ -99,7 +100,7 @@ def sync(task: Task) -> Done:
     with ctx.ledger.read() as tx:
         shards = [s for s in games.shards_of(tx, run.id) if s.path is not None]
     found: dict[str, list[games.GameRow]] = {}
-    sample = task.plan.data_ingestion.parity_games_per_shard
+    sample = task.plan.data_ingestion.replayed_games_per_shard
     for number, shard in enumerate(shards):
         path = ctx.blobs.path(str(shard.path))
         try:
@@ -165,10 +166,15 @@ def export(task: Task) -> Done:
     with ctx.ledger.read() as tx:
         known = games.ingested_shards(tx, run.config)[::-1]
         own = games.shards_of(tx, run.id)
+        faulty = games.faulty_games(tx, run.config)
     by_path = {ctx.blobs.path(str(s.path)): s for s in known}
+    lost = Counter[str]()  # positions of each shard that may not be learned from
+    for game in faulty:
+        lost[game.shard_id] += game.positions
     work = ExportWork(
         config=task.config,
-        shards=[(path, s.positions or 0) for path, s in by_path.items()],
+        shards=[(path, (s.positions or 0) - lost[s.id]) for path, s in by_path.items()],
+        without=frozenset(game.id for game in faulty),
         seed=run.seed,
         plan=task.plan,
     )
@@ -192,7 +198,7 @@ def export(task: Task) -> Done:
         "games": made.games,
         "shards": len(row.shards),
         "sha256": made.sha256,
-        "new_positions": sum(s.positions or 0 for s in own),
+        "new_positions": sum((s.positions or 0) - lost[s.id] for s in own),
     }
 
     def rows(tx: Tx) -> None:
@@ -256,6 +262,7 @@ def train(task: Task) -> Done:
 _STAGES: dict[str, Callable[[Task], Done]] = {
     "selfplay": play_shard,
     "sync": sync,
+    "parity": parity.check,
     "export": export,
     "train": train,
     "evaluate_plan": gauntlet.evaluate_plan,

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ringrift.pipeline import parity
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.gates import elo_text
 from ringrift.pipeline.gauntlet import summary, verdicts
@@ -25,6 +26,7 @@ from ringrift.store.verify import count_records
 DOING = {
     "selfplay": "plays selfplay games",
     "sync": "checks shards and puts their games into the ledger",
+    "parity": "compares games with the oracle",
     "export": "writes the dataset",
     "train": "trains the candidate",
     "evaluate_plan": "plans the gates",
@@ -33,7 +35,10 @@ DOING = {
 }
 
 #: Queue of the workers that do it.
-QUEUE = {"selfplay": "gpu", "train": "gpu", "evaluate": "gpu", "sync": "cpu", "export": "cpu"}
+QUEUE = {
+    **dict.fromkeys(("selfplay", "train", "evaluate"), "gpu"),
+    **dict.fromkeys(("sync", "parity", "export"), "cpu"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,8 @@ class RunStatus:
     stages: list[StageStatus]
     #: What each gate says by now; see `pipeline.stages.summary`.
     gates: list[dict[str, Any]]
+    #: What somebody should know who relies on this run.
+    warnings: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,8 @@ class ConfigStatus:
     games_in_ledger: int
     games_in_shards: int
     positions: int
+    #: Games among them that the parity gate keeps out of datasets.
+    quarantined: int
     #: Shards and models that are not there, cannot be read or are not what their names say.
     unreadable: list[str]
     run: RunStatus | None = field(default=None)
@@ -122,6 +131,7 @@ def run_status(tx: Tx, run: RunRow) -> RunStatus:
         eta_seconds=None if current is None else current.eta_seconds,
         stages=found,
         gates=gates,
+        warnings=parity.warnings(rows),
     )
 
 
@@ -216,6 +226,11 @@ def _sentence(
             )
             if not games and figures.get("evaluations"):
                 text += f", the first games are under way ({figures['evaluations']} evaluations)"
+        case "parity" if "moves" in figures:
+            text = (
+                f"the parity gate: {figures['games']} of {figures['of']} games, "
+                f"{figures['moves']} moves compared with the oracle"
+            )
         case "train" if "step" in figures:
             text = (
                 f"training: step {figures['step']} of {figures['of']}, loss {figures['loss']:.3f}"
@@ -248,6 +263,7 @@ def config_status(ctx: Context, config: str) -> ConfigStatus:
         ]
         counted = games.count_games(tx, config)
         positions = games.count_positions(tx, config)
+        quarantined = len(games.faulty_games(tx, config))
         promotions = len(models.promotions_of(tx, config))
     said = None if newest is None else _model(newest)
     read, unreadable = 0, []
@@ -268,6 +284,7 @@ def config_status(ctx: Context, config: str) -> ConfigStatus:
         games_in_ledger=counted,
         games_in_shards=read,
         positions=positions,
+        quarantined=quarantined,
         unreadable=unreadable,
         run=run,
     )

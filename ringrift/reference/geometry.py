@@ -51,7 +51,7 @@ class Geometry:
     growth: Mapping[Cell, tuple[Cell, ...]]
 
     def in_order(self, cells: Iterable[Cell]) -> tuple[Cell, ...]:
-        """Cells in position order."""
+        """Cells in position order (rules §2.1)."""
         return tuple(sorted(cells, key=self.order.__getitem__))
 
 
@@ -100,12 +100,14 @@ def geometry(name: str) -> Geometry:
     axes = HEX_AXES if hexa else SQUARE_AXES
 
     def along(point: _Point, step: _Point) -> Iterator[Cell]:
+        """Cells from a point to the edge, nearest first (rules §2.2)."""
         point = _plus(point, step)
         while point in text:
             yield text[point]
             point = _plus(point, step)
 
     def around(steps: Iterable[_Point]) -> dict[Cell, tuple[Cell, ...]]:
+        """The neighbours of every cell by some steps (rules §2.4)."""
         return {
             text[point]: tuple(text[p] for p in (_plus(point, step) for step in steps) if p in text)
             for point in points

@@ -45,10 +45,11 @@ def limits(
     small = config.board in ("square8", "hex8")
     length = 3 if small and players > 2 else 4
     base = 3 if config.board == "square8" else length
-    if line_detect is not None and line_detect != max(length, base):
-        base = line_detect
-    if not length <= max(length, base) <= length + 1:
-        raise BadInput(f"line_detect is {line_detect}: expected {length} or {length + 1}")
+    if line_detect is not None:
+        if not length <= line_detect <= length + 1:
+            raise BadInput(f"line_detect is {line_detect}: expected {length} or {length + 1}")
+        if line_detect != max(length, base):
+            base = line_detect
     if rings is None:
         rings = RINGS[config.board]
     if not 1 <= rings <= 999:

@@ -27,7 +27,10 @@ def parts(run: Run, length: int) -> Iterator[Run]:
 
 
 def lines(position: Position, seat: Seat) -> set[Run]:
-    """All maximal runs of the seat's markers that are long enough to count (rules §8.1)."""
+    """All maximal runs of the seat's markers that are long enough to count (rules §8.1).
+
+    Each is found once, from its cell farthest back; single markers are passed by at once.
+    """
     board = position.geometry
     own = {cell for cell, owner in position.markers.items() if owner == seat}
     return {

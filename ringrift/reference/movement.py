@@ -22,7 +22,7 @@ def steps(position: Position, start: Cell) -> Iterator[Step]:
 
 
 def between(position: Position, start: Cell, end: Cell) -> tuple[Cell, ...]:
-    """Cells strictly between two cells of a ray."""
+    """Cells strictly between two cells of a ray (rules §6.1, §7.1)."""
     for ray in position.geometry.rays[start]:
         if end in ray:
             return ray[: ray.index(end)]

@@ -73,7 +73,11 @@ def state_plus(position: Position) -> dict[str, Any]:
 
 
 def load(board: Geometry, limits: Limits, state: Mapping[str, Any]) -> Position:
-    """The position of a valid canonical state or state+; `limits` say which game it is."""
+    """The position of a valid canonical state or state+ (docs/traces.md §5, §8).
+
+    `limits` say which game it is. A bare canonical state begins its first turn, with an empty
+    tracker and no right to swap.
+    """
     seats = range(1, limits.players + 1)
     position = Position(
         geometry=board,

@@ -61,7 +61,7 @@ def _bare(position: Position) -> Victory | None:
 
 
 def _leader(values: Mapping[Seat, int]) -> Seat | None:
-    """The seat that alone has the most, if that is more than nothing."""
+    """The seat that alone has the most, if that is more than nothing (rules §14, step 5)."""
     most = max(values.values())
     leaders = [seat for seat, value in values.items() if value == most]
     return leaders[0] if most > 0 and len(leaders) == 1 else None

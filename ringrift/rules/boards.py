@@ -39,7 +39,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ringrift.errors import BadInput, nearest
+from ringrift.errors import BadInput, nearest, shown
 
 if TYPE_CHECKING:
     from ringrift.configs import Config
@@ -110,7 +110,7 @@ class Board:
         if cell is None:
             shape = "x,y,z with x+y+z=0" if self.hexa else "x,y"
             raise BadInput(
-                f"{text!r} is no position of {self.name}: expected {shape}, "
+                f"{shown(text)} is no position of {self.name}: expected {shape}, "
                 f"{self.texts[0]} to {self.texts[-1]}"
             )
         return cell

@@ -35,9 +35,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ringrift.errors import BadInput, nearest
-from ringrift.rules.boards import Board, board, constants
+from ringrift.errors import BadInput, nearest, shown
+from ringrift.rules.boards import Board, board, constants, tables
 from ringrift.rules.kernels import constants as k
+from ringrift.rules.kernels.moves import legal_moves
 
 if TYPE_CHECKING:
     from ringrift.configs import Config
@@ -196,27 +197,31 @@ def _bad(key: str, message: str) -> BadInput:
     return BadInput(f"state key {key!r}: {message}")
 
 
+def _near(value: Any, choices: Sequence[str]) -> str:
+    return nearest(value if isinstance(value, str) else "", choices)
+
+
 def _integer(value: Any, key: str, low: int, high: int) -> int:
     if type(value) is not int or not low <= value <= high:
-        raise _bad(key, f"expected a whole number {low} to {high}, found {value!r}")
+        raise _bad(key, f"expected a whole number {low} to {high}, found {shown(value)}")
     return value
 
 
 def _flag(value: Any, key: str) -> bool:
     if type(value) is not bool:
-        raise _bad(key, f"expected true or false, found {value!r}")
+        raise _bad(key, f"expected true or false, found {shown(value)}")
     return value
 
 
 def _numbers(value: Any, key: str, players: int) -> list[int]:
     if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != players:
-        raise _bad(key, f"expected a list of {players} numbers, found {value!r}")
+        raise _bad(key, f"expected a list of {players} numbers, found {shown(value)}")
     return [_integer(item, key, 0, 65535) for item in value]
 
 
 def _cell(value: Any, key: str, b: Board) -> int:
     if not isinstance(value, str):
-        raise _bad(key, f"expected a position, found {value!r}")
+        raise _bad(key, f"expected a position, found {shown(value)}")
     try:
         return b.cell_of(value)
     except BadInput as error:
@@ -226,14 +231,14 @@ def _cell(value: Any, key: str, b: Board) -> int:
 def _map(state: Mapping[str, Any], key: str, b: Board) -> dict[int, Any]:
     value = state[key]
     if not isinstance(value, Mapping):
-        raise _bad(key, f"expected an object position -> value, found {value!r}")
+        raise _bad(key, f"expected an object position -> value, found {shown(value)}")
     return {_cell(text, key, b): item for text, item in value.items()}
 
 
 def _check_keys(found: Mapping[str, Any], wanted: Sequence[str], where: str) -> None:
     for key in found:
         if key not in wanted:
-            raise BadInput(f"{where} has an unknown key {key!r}: {nearest(str(key), wanted)}")
+            raise BadInput(f"{where} has an unknown key {shown(key)}: {nearest(str(key), wanted)}")
     for key in wanted:
         if key not in found:
             raise BadInput(f"{where} lacks the key {key!r}")
@@ -266,8 +271,17 @@ def load(
     _load_turn(out[0], config.players, state, b)
     if plus:
         _load_plus(scalars, config.players, state)
+    elif state["phase"] == "game_over":
+        raise _bad(
+            "phase", "a bare canonical state after the end does not say who won; a state+ does"
+        )
     else:
         scalars[k.S_TURNS] = 1
+    if state["phase"] != "game_over":
+        # Only a capture to go on with can lack: every other phase has a move to leave it by.
+        codes = np.empty(k.MAX_MOVES, np.int32)
+        if legal_moves(out, 0, tables(config.board), codes) == 0:
+            raise _bad("phase", f"is {state['phase']}, but no move is possible")
     return out
 
 
@@ -276,7 +290,7 @@ class _Given:
 
     def __init__(self, given: Any, players: int) -> None:
         if not isinstance(given, Mapping):
-            raise _bad("options", f"expected an object, found {given!r}")
+            raise _bad("options", f"expected an object, found {shown(given)}")
         _check_keys(given, ("pie", "line_detect", "lps_rounds", "rings"), "state key 'options'")
         self.pie: bool | None = _flag(given["pie"], "options.pie")
         self.line_detect: int | None = _integer(given["line_detect"], "options.line_detect", 1, 99)
@@ -339,7 +353,9 @@ def _load_cells(
         if cell in taken:
             raise _bad(where, f"is already among the {taken[cell]}")
         if not isinstance(text, str) or not text or not set(text) <= set(digits):
-            raise _bad(where, f"expected seat digits {digits[0]} to {digits[-1]}, found {text!r}")
+            raise _bad(
+                where, f"expected seat digits {digits[0]} to {digits[-1]}, found {shown(text)}"
+            )
         if len(text) > b.M + 1:
             raise _bad(where, f"{len(text)} rings, but no stack is higher than {b.M + 1} here")
         word, rings = pack_stack([int(digit) for digit in text])
@@ -396,8 +412,8 @@ def _own_stack(
 def _load_turn(out: NDArray[np.uint16], players: int, state: Mapping[str, Any], b: Board) -> None:
     scalars = out[k.F_SCALAR]
     name = state["phase"]
-    if name not in k.PHASE_NAMES:
-        raise _bad("phase", f"unknown phase {name!r}, {nearest(str(name), k.PHASE_NAMES)}")
+    if type(name) is not str or name not in k.PHASE_NAMES:
+        raise _bad("phase", f"unknown phase {shown(name)}, {_near(name, k.PHASE_NAMES)}")
     phase = k.PHASE_NAMES.index(name)
     player = _integer(state["cur"], "cur", 0, players)
     if (player == 0) != (phase == k.GAME_OVER):
@@ -411,7 +427,7 @@ def _load_turn(out: NDArray[np.uint16], players: int, state: Mapping[str, Any], 
     }
     if pend not in allowed.get(phase, ("",)):
         expected = " or ".join(repr(word) for word in allowed.get(phase, ("",)))
-        raise _bad("pend", f"is {pend!r} in phase {name}, expected {expected}")
+        raise _bad("pend", f"is {shown(pend)} in phase {name}, expected {expected}")
     if recovered and not acted:
         raise _bad("recov", "is true although 'acted' is false")
     if phase == k.GAME_OVER and acted:
@@ -420,10 +436,10 @@ def _load_turn(out: NDArray[np.uint16], players: int, state: Mapping[str, Any], 
         raise _bad("swapped", f"is true with {players} players")
     if state["must"] is not None:
         if phase != k.MOVEMENT:
-            raise _bad("must", f"is {state['must']!r} in phase {name}, expected null")
+            raise _bad("must", f"is {shown(state['must'])} in phase {name}, expected null")
         scalars[k.S_MUST] = _own_stack(out, state, "must", b, player)
     if (state["chain"] is not None) != (phase in _CAPTURES):
-        raise _bad("chain", f"is {state['chain']!r} in phase {name}")
+        raise _bad("chain", f"is {shown(state['chain'])} in phase {name}")
     if phase in _CAPTURES:
         scalars[k.S_FROM] = _own_stack(out, state, "chain", b, player)
     scalars[k.S_PHASE] = phase
@@ -437,7 +453,7 @@ def _load_turn(out: NDArray[np.uint16], players: int, state: Mapping[str, Any], 
 
 def _mask(value: Any, key: str, players: int) -> int:
     if not isinstance(value, Sequence) or isinstance(value, str):
-        raise _bad(key, f"expected a list of seats, found {value!r}")
+        raise _bad(key, f"expected a list of seats, found {shown(value)}")
     mask = 0
     for seat in value:
         mask |= 1 << _integer(seat, key, 1, players) - 1
@@ -447,7 +463,7 @@ def _mask(value: Any, key: str, players: int) -> int:
 def _load_plus(scalars: NDArray[np.uint16], players: int, state: Mapping[str, Any]) -> None:
     lps = state["lps"]
     if not isinstance(lps, Mapping):
-        raise _bad("lps", f"expected an object, found {lps!r}")
+        raise _bad("lps", f"expected an object, found {shown(lps)}")
     _check_keys(lps, ("leader", "seen", "real", "seat", "count"), "state key 'lps'")
     scalars[k.S_LPS_LEADER] = _integer(lps["leader"], "lps.leader", 0, players)
     scalars[k.S_LPS_SEEN] = seen = _mask(lps["seen"], "lps.seen", players)
@@ -466,11 +482,9 @@ def _load_plus(scalars: NDArray[np.uint16], players: int, state: Mapping[str, An
     over = state["phase"] == "game_over"
     winner = _integer(state["winner"], "winner", 0, players)
     victory = state["victory"]
-    if victory not in k.VICTORY_NAMES:
-        raise _bad(
-            "victory", f"unknown ending {victory!r}, {nearest(str(victory), k.VICTORY_NAMES)}"
-        )
+    if type(victory) is not str or victory not in k.VICTORY_NAMES:
+        raise _bad("victory", f"unknown ending {shown(victory)}, {_near(victory, k.VICTORY_NAMES)}")
     if (winner != 0) != over or (victory != "") != over:
-        raise _bad("winner", f"is {winner} with victory {victory!r} in phase {state['phase']}")
+        raise _bad("winner", f"is {winner} with victory {shown(victory)} in phase {state['phase']}")
     scalars[k.S_WINNER] = winner
     scalars[k.S_VICTORY] = k.VICTORY_NAMES.index(victory)

@@ -49,6 +49,11 @@ def _paint(text: str, word: int, colour: bool) -> str:
     return f"\x1b[{style}{_COLOURS[owner]}m{text}\x1b[0m"
 
 
+def seat_text(seat: int, *, colour: bool = False) -> str:
+    """``seat 2``, in that seat's colour."""
+    return _paint(f"seat {seat}", seat | k.STACK << k.KIND_SHIFT, colour)
+
+
 def _square(b: Board, words: list[int], texts: list[str], colour: bool) -> list[str]:
     width = max(4, max(len(text) for text in texts) + 1)
     head = "   y\\x" + "".join(f"{x:>{width}}" for x in range(b.side))
@@ -107,7 +112,7 @@ def _seats(state: NDArray[np.uint16], colour: bool) -> list[str]:
     lines = [f"  seat   hand  stacks  rings  buried  markers  {vt}  {tm}"]
     for seat in range(1, players + 1):
         mover = ">" if scalars[k.S_PLAYER] == seat else " "
-        name = _paint(f"seat {seat}", seat | k.STACK << k.KIND_SHIFT, colour)
+        name = seat_text(seat, colour=colour)
         lines.append(
             f"{mover} {name}  {scalars[k.S_HAND + seat - 1]:>4}  {stacks[seat]:>6}  "
             f"{rings[seat]:>5}  {rings[seat] - tops[seat]:>6}  {markers[seat]:>7}  "

@@ -18,12 +18,11 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from reprlib import Repr
 from typing import Any, BinaryIO
 
 import zstandard
 
-from ringrift.errors import BadInput, nearest
+from ringrift.errors import BadInput, nearest, shown
 
 #: Longest line that is read, in bytes; the longest real ones (hexagonal, 4 seats) have about 1 MB.
 MAX_LINE = 16 << 20
@@ -35,15 +34,6 @@ _BLOCK = 1 << 17
 #: Compressed bytes that are opened at once: 256 bytes of zstd hold at most 64 blocks of 128 KiB.
 _STEP = 256
 _GZIP_STEP = 1 << 13
-
-_REPR = Repr()
-_REPR.maxstring = _REPR.maxother = _REPR.maxlong = 60
-_REPR.maxlevel = 3
-
-
-def shown(value: Any) -> str:
-    """A value for a message: as Python writes it, cut where it is long or deep."""
-    return _REPR.repr(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,11 +250,22 @@ def check_keys(
             raise BadInput(f"{where} lacks the key {key!r}")
 
 
+#: Types as people who write JSON call them.
+_ONE = {
+    dict: "an object",
+    list: "a list",
+    str: "a text",
+    int: "a whole number",
+    bool: "true or false",
+}
+_MANY = {dict: "objects", str: "texts", int: "whole numbers"}
+
+
 def typed(data: Mapping[str, Any], key: str, kind: type) -> Any:
     """Value of a key, which must be of exactly this type (true is no number)."""
     value = data[key]
     if type(value) is not kind:
-        raise BadInput(f"{key!r} must be of type {kind.__name__}, found {shown(value)}")
+        raise BadInput(f"{key!r} must be {_ONE[kind]}, found {shown(value)}")
     return value
 
 
@@ -273,7 +274,7 @@ def typed_list(data: Mapping[str, Any], key: str, kind: type) -> list[Any]:
     items: list[Any] = typed(data, key, list)
     for item in items:
         if type(item) is not kind:
-            raise BadInput(f"{key!r} must hold only {kind.__name__}, found {shown(item)}")
+            raise BadInput(f"{key!r} must hold only {_MANY[kind]}, found {shown(item)}")
     return items
 
 

@@ -25,7 +25,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ringrift.errors import BadInput, nearest
+from ringrift.errors import BadInput, nearest, shown
 from ringrift.rules.boards import Board, tables
 from ringrift.rules.kernels import constants as k
 from ringrift.rules.kernels.moves import legal_moves, pass_kind
@@ -267,13 +267,17 @@ def read_move(states: States, g: int, b: Board, text: str) -> int:
     fields = text.split(" ")
     word = fields[0]
     if word not in FIELDS:
-        raise BadInput(f"{text!r} is no move: unknown word {word!r}, {nearest(word, FIELDS)}")
+        raise BadInput(
+            f"{shown(text)} is no move: unknown word {shown(word)}, {nearest(word, FIELDS)}"
+        )
     if len(fields) - 1 != FIELDS[word]:
-        raise BadInput(f"{text!r} is no move: {word} takes {FIELDS[word]} fields")
+        raise BadInput(f"{shown(text)} is no move: {word} takes {FIELDS[word]} fields")
     lists = _lists(b)
     if word == "PL":
         if fields[2] not in ("1", "2", "3"):
-            raise BadInput(f"{text!r} is no move: 1 to 3 rings are placed, not {fields[2]}")
+            raise BadInput(
+                f"{shown(text)} is no move: 1 to 3 rings are placed, not {shown(fields[2])}"
+            )
         return (int(fields[2]) - 1) * b.n + b.cell_of(fields[1])
     if word in ("MV", "CA", "CC"):
         return _ray_action(b, text, b.cell_of(fields[1]), b.cell_of(fields[-1]))
@@ -287,7 +291,7 @@ def read_move(states: States, g: int, b: Board, text: str) -> int:
     if word == "ER":
         contexts = ("line", "territory", "recovery")
         if fields[1] not in contexts:
-            raise BadInput(f"{text!r} is no move: {nearest(fields[1], contexts)}")
+            raise BadInput(f"{shown(text)} is no move: {nearest(fields[1], contexts)}")
     if word in ("ER", "FE"):
         return lists.pay_start + b.cell_of(fields[-1])
     if word == "TO":
@@ -305,11 +309,11 @@ def parse_move(states: States, g: int, b: Board, text: str) -> int:
     player = int(states[g, k.F_SCALAR, k.S_PLAYER])
     phase = k.PHASE_NAMES[int(states[g, k.F_SCALAR, k.S_PHASE])]
     if not len(codes):
-        raise BadInput(f"{text!r} is not legal: the game is over")
+        raise BadInput(f"{shown(text)} is not legal: the game is over")
     hint = nearest(text, sorted(format_moves(states, g, b, codes))[:2000])
     if hint.startswith("valid: ") and len(hint) > 200:
         hint = f"{len(codes)} moves are legal"
-    raise BadInput(f"{text!r} is not legal for seat {player} in {phase}: {hint}")
+    raise BadInput(f"{shown(text)} is not legal for seat {player} in {phase}: {hint}")
 
 
 def legal_codes(states: States, g: int, b: Board) -> NDArray[np.int32]:
@@ -325,7 +329,7 @@ def _cells(b: Board, text: str) -> list[int]:
 def _ray_action(b: Board, text: str, source: int, target: int) -> int:
     step = _lists(b).step.get((source, target))
     if step is None:
-        raise BadInput(f"{text!r} is no move: its ends are not on one line")
+        raise BadInput(f"{shown(text)} is no move: its ends are not on one line")
     d, distance = step
     return (k.PLANE_RAY + d * b.M + distance - 1) * b.n + source
 
@@ -334,11 +338,11 @@ def _read_slide(states: States, g: int, b: Board, text: str, fields: Sequence[st
     source, target = b.cell_of(fields[1]), b.cell_of(fields[2])
     action = _ray_action(b, text, source, target)
     if _lists(b).step[source, target][1] != 1:
-        raise BadInput(f"{text!r} is no move: a recovery slide goes one step")
+        raise BadInput(f"{shown(text)} is no move: a recovery slide goes one step")
     if fields[0] != "RL" or fields[3] == "1":
         return action | b.cell_of(fields[-1]) + 1 << k.STACK_SHIFT
     if fields[3] != "2":
-        raise BadInput(f"{text!r} is no move: option 1 or 2, not {fields[3]}")
+        raise BadInput(f"{shown(text)} is no move: option 1 or 2, not {shown(fields[3])}")
     position = _Position(states, g, b)
     cells = _cells(b, fields[4])
     length, axis = position.run(source, target)
@@ -347,7 +351,7 @@ def _read_slide(states: States, g: int, b: Board, text: str, fields: Sequence[st
             stretch = position.stretch(target, axis, offset)
             if -1 not in stretch and sorted(stretch) == cells:
                 return action + (1 + offset) * b.n
-    raise BadInput(f"{text!r} is no move: no such part of a line through {fields[2]}")
+    raise BadInput(f"{shown(text)} is no move: no such part of a line through {fields[2]}")
 
 
 def _first_and_axis(b: Board, text: str, cells: list[int]) -> tuple[int, int]:
@@ -359,7 +363,7 @@ def _first_and_axis(b: Board, text: str, cells: list[int]) -> tuple[int, int]:
                 walk.append(following[walk[-1]][axis])
             if sorted(walk) == cells:
                 return first, axis
-    raise BadInput(f"{text!r} is no move: the cells are not consecutive on a line")
+    raise BadInput(f"{shown(text)} is no move: the cells are not consecutive on a line")
 
 
 def _read_region(states: States, g: int, b: Board, text: str, cells: list[int]) -> int:
@@ -372,4 +376,4 @@ def _read_region(states: States, g: int, b: Board, text: str, cells: list[int]) 
             continue
         if sorted(position.region(label, lowest)) == cells:
             return int(code)
-    raise BadInput(f"{text!r} is no move: no region of exactly these cells can be claimed")
+    raise BadInput(f"{shown(text)} is no move: no region of exactly these cells can be claimed")

@@ -56,16 +56,16 @@ def visits_in_turn(considered: int, simulations: int) -> NDArray[np.int32]:
     if considered <= 1:
         return np.arange(simulations, dtype=np.int32)
     phases = ceil(log2(considered))
-    visits = [0] * considered
-    alive = considered
-    turns: list[int] = []
-    while len(turns) < simulations:
-        for _ in range(max(1, simulations // (phases * alive))):
-            turns += visits[:alive]
-            for i in range(alive):
-                visits[i] += 1
+    visits = np.zeros(considered, np.int32)
+    alive, length = considered, 0
+    turns: list[NDArray[np.int32]] = []
+    while length < simulations:
+        rounds = max(1, simulations // (phases * alive))
+        turns.append(np.add.outer(np.arange(rounds, dtype=np.int32), visits[:alive]).ravel())
+        length += rounds * alive
+        visits[:alive] += rounds
         alive = max(2, alive // 2)
-    return np.array(turns[:simulations], np.int32)
+    return np.concatenate(turns)[:simulations]
 
 
 def turn_tables(budgets: list[int], max_considered: int) -> NDArray[np.int32]:

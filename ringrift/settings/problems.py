@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from ringrift.errors import BadInput, nearest
+from ringrift.errors import BadInput, nearest, shown
 
 #: What a value must be, by pydantic's name of the complaint; {…} are its own context words.
 EXPECTED = {
@@ -52,7 +52,7 @@ def bad_input(
     if first["type"] == "extra_forbidden":
         what = "key" if sections else "section"
         return BadInput(
-            f"{where}unknown {what} {key!r}: {nearest(str(key), keys_at(model, sections))}"
+            f"{where}unknown {what} {shown(key)}: {nearest(str(key), keys_at(model, sections))}"
         )
     if first["type"] == "missing":
         return BadInput(f"{where}{key!r} is missing")
@@ -63,7 +63,7 @@ def bad_input(
     context: dict[str, Any] = first.get("ctx", {})
     known = EXPECTED.get(first["type"])
     expected = known.format(**context) if known else first["msg"]
-    return BadInput(f"{where}{key}: expected {expected}, not {first['input']!r}")
+    return BadInput(f"{where}{key}: expected {expected}, not {shown(first['input'])}")
 
 
 def keys_at(model: type[BaseModel], sections: list[str | int]) -> list[str]:

@@ -18,7 +18,7 @@ from typing import Any, Final, Self
 
 from pydantic import ValidationError
 
-from ringrift.errors import BadInput, nearest
+from ringrift.errors import BadInput, nearest, shown
 from ringrift.settings.base import Section
 from ringrift.settings.cluster import ClusterSettings
 from ringrift.settings.data_ingestion import DataIngestionSettings
@@ -93,13 +93,14 @@ def _variables(environ: Mapping[str, str]) -> list[tuple[str, dict[str, Any]]]:
     for name in sorted(environ):
         if not name.startswith(ENV_PREFIX):
             continue
+        source = f"variable {name if name.isprintable() else shown(name)}"
         parts = name.removeprefix(ENV_PREFIX).lower().split("__")
         if len(parts) < 2 or not all(parts):
-            raise BadInput(f"variable {name}: expected {ENV_PREFIX}SECTION__KEY")
-        layer: Any = read_value(environ[name], f"variable {name}")
+            raise BadInput(f"{source}: expected {ENV_PREFIX}SECTION__KEY")
+        layer: Any = read_value(environ[name], source)
         for part in reversed(parts):
             layer = {part: layer}
-        layers.append((f"variable {name}", layer))
+        layers.append((source, layer))
     return layers
 
 

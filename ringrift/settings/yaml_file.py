@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from ringrift.errors import BadInput
+from ringrift.errors import BadInput, shown
 
 
 class _Loader(yaml.SafeLoader):
@@ -21,7 +21,7 @@ class _Loader(yaml.SafeLoader):
             key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
             if key in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key!r} appears twice", key_node.start_mark
+                    None, None, f"key {shown(key)} appears twice", key_node.start_mark
                 )
             seen.add(key)
         return super().construct_mapping(node, deep)
@@ -63,6 +63,8 @@ def read_value(text: str, source: str) -> Any:
 def _load(text: str, source: str) -> Any:
     try:
         return yaml.load(text, _Loader)  # noqa: S506 - a safe loader
+    except RecursionError:
+        raise BadInput(f"{source}: nested too deeply") from None
     except yaml.MarkedYAMLError as error:
         line = f" line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise BadInput(f"{source}{line}: {error.problem or 'is not YAML'}") from None

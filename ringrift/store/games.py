@@ -59,6 +59,18 @@ class GameRow:
 
 
 @dataclass(frozen=True, slots=True)
+class FaultyGame:
+    """A game of the ledger that nothing may learn from."""
+
+    id: str
+    shard_id: str
+    #: Decisions with a policy target that are lost with it.
+    positions: int
+    #: Why.
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetRow:
     """A dataset made of shards."""
 
@@ -73,6 +85,7 @@ class DatasetRow:
 
 
 _SHARD = [shards.c[name] for name in ShardRow.__dataclass_fields__]
+_GAME = [games.c[name] for name in GameRow.__dataclass_fields__]
 _DATASET = [datasets.c[name] for name in DatasetRow.__dataclass_fields__]
 
 
@@ -170,7 +183,7 @@ def ingest_games(tx: Tx, shard: str, rows: Sequence[GameRow]) -> int:
 
 
 def mark_quarantined(tx: Tx, shard: str) -> None:
-    """Note that a shard's file was bad: none of its games count."""
+    """Note that a shard must not be used: none of its games count."""
     tx.conn.execute(shards.update().where(shards.c.id == shard).values(state=QUARANTINED))
 
 
@@ -178,6 +191,36 @@ def game_ids(tx: Tx, shard: str) -> list[str]:
     """Ids of a shard's games in the ledger, by line."""
     query = sa.select(games.c.id).where(games.c.shard_id == shard).order_by(games.c.number)
     return list(tx.conn.scalars(query))
+
+
+def games_of(tx: Tx, run_id: str) -> list[GameRow]:
+    """The games of a run, by shard and line."""
+    query = (
+        sa.select(*_GAME)
+        .select_from(games.join(shards))
+        .where(games.c.run_id == run_id)
+        .order_by(shards.c.number, games.c.number)
+    )
+    return [GameRow(**row) for row in tx.conn.execute(query).mappings()]
+
+
+def note_fault(tx: Tx, game: str, fault: str) -> bool:
+    """Keep a game out of every dataset from now on; False if it was already. The first fault holds."""
+    noted = tx.conn.execute(
+        games.update().where(games.c.id == game, games.c.fault.is_(None)).values(fault=fault)
+    )
+    return noted.rowcount == 1
+
+
+def faulty_games(tx: Tx, config: str) -> list[FaultyGame]:
+    """The games of a config that nothing may learn from, of shards that may be used otherwise."""
+    query = (
+        sa.select(games.c.id, games.c.shard_id, games.c.positions, games.c.fault)
+        .select_from(games.join(shards))
+        .where(games.c.config == config, games.c.fault.is_not(None), shards.c.state != QUARANTINED)
+        .order_by(games.c.id)
+    )
+    return [FaultyGame(**row) for row in tx.conn.execute(query).mappings()]
 
 
 def has_game(tx: Tx, game: str) -> bool:
@@ -200,9 +243,11 @@ def count_games(tx: Tx, config: str | None = None, run_id: str | None = None) ->
 
 
 def count_positions(tx: Tx, config: str) -> int:
-    """Decisions with a policy target in the ledger."""
-    query = sa.select(sa.func.coalesce(sa.func.sum(games.c.positions), 0)).where(
-        games.c.config == config
+    """Decisions with a policy target in the ledger that may be learned from."""
+    query = (
+        sa.select(sa.func.coalesce(sa.func.sum(games.c.positions), 0))
+        .select_from(games.join(shards))
+        .where(games.c.config == config, games.c.fault.is_(None), shards.c.state != QUARANTINED)
     )
     return int(tx.conn.scalar(query) or 0)
 

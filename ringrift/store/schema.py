@@ -166,6 +166,7 @@ games = Table(
     Column("plies", Integer, nullable=False),
     Column("turns", Integer, nullable=False),
     Column("positions", Integer, nullable=False),  # decisions with a policy target
+    Column("fault", Text),  # why nothing may learn from it; None: it may
     UniqueConstraint("shard_id", "number"),
     Index("ix_games_run_id", "run_id"),
     Index("ix_games_config", "config"),

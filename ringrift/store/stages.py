@@ -36,7 +36,7 @@ from ringrift.store.ledger import Fence, Ledger, Tx, insert_once
 from ringrift.store.schema import runs, stages
 
 #: The stages of a run in their order. `evaluate` has the units that `evaluate_plan` made.
-ORDER = ("selfplay", "sync", "export", "train", "evaluate_plan", "evaluate", "promote")
+ORDER = ("selfplay", "sync", "parity", "export", "train", "evaluate_plan", "evaluate", "promote")
 
 PENDING, RUNNING, DONE, ABANDONED = "pending", "running", "done", "abandoned"
 

@@ -223,12 +223,13 @@ def _promotions(tx: Tx) -> Iterator[Disagreement]:
             yield Disagreement("promotion", config, f"champion {says[:12]}", found[:12])
 
 
-#: Stage -> the event that its last done unit must have told.
+#: Stage -> the event that its last done unit must have told, or one of these.
 _TOLD = {
-    "selfplay": "SELFPLAY_COMPLETE",
-    "sync": "DATA_SYNC_COMPLETED",
-    "train": "TRAINING_COMPLETED",
-    "evaluate": "EVALUATION_COMPLETED",
+    "selfplay": ("SELFPLAY_COMPLETE",),
+    "sync": ("DATA_SYNC_COMPLETED",),
+    "parity": ("PARITY_CHECKED", "PARITY_SKIPPED"),
+    "train": ("TRAINING_COMPLETED",),
+    "evaluate": ("EVALUATION_COMPLETED",),
 }
 
 #: Outcome of a closed run -> the event that its closing must have told.
@@ -245,10 +246,11 @@ def _events(tx: Tx) -> Iterator[Disagreement]:
     told = {(row.run_id, row.kind) for row in tx.conn.execute(query)}
     for run in runs.all_runs(tx):
         rows = stages.stages_of(tx, run.id)
-        for stage, kind in _TOLD.items():
+        for stage, kinds in _TOLD.items():
             own = [row.state for row in rows if row.stage == stage]
-            if own and set(own) == {stages.DONE} and (run.id, kind) not in told:
-                yield Disagreement("event", f"run {run.id[:12]}", f"{stage} is done", f"no {kind}")
+            if own and set(own) == {stages.DONE} and not any((run.id, k) in told for k in kinds):
+                found = f"no {' or '.join(kinds)}"
+                yield Disagreement("event", f"run {run.id[:12]}", f"{stage} is done", found)
         ended = _ENDED.get(run.outcome or "")
         if ended is not None and (run.id, ended) not in told:
             yield Disagreement("event", f"run {run.id[:12]}", str(run.outcome), f"no {ended}")

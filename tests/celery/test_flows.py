@@ -20,13 +20,14 @@ def test_every_stage_has_its_task_and_way():
 
 
 def test_selfplay_is_a_chord_with_the_chain_as_its_body():
-    """Shards are the header; sync, export, train and evaluate follow them."""
+    """Shards are the header; sync, parity, export, train and evaluate follow them."""
     (flow,) = flows(Issue(RUN, "selfplay", ("s1", "s2")))
     assert isinstance(flow, chord)
     assert [part.task for part in flow.tasks] == ["gpu.selfplay_shard"] * 2
     assert [part.args for part in flow.tasks] == [(RUN, "s1"), (RUN, "s2")]
     assert [part.task for part in flow.body.tasks] == [
         "cpu.sync",
+        "cpu.parity",
         "cpu.export",
         "gpu.train",
         "control.evaluate",

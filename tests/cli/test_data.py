@@ -47,6 +47,29 @@ def test_check(shard: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert bad.exists()
 
 
+def test_check_asks_the_oracle(
+    shard: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sample of the games is compared with the oracle; where they part the file must not be used."""
+    from ringrift.parity import lockstep
+    from ringrift.reference import ReferenceGame
+
+    assert run(["data", "check", str(shard), "--parity", "3", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["compared"] == 3
+
+    class Forgetful(ReferenceGame):
+        """One rule broken: no captures."""
+
+        def legal(self) -> list[str]:
+            """All but captures."""
+            return [move for move in super().legal() if not move.startswith("CA")]
+
+    monkeypatch.setattr(lockstep, "ReferenceGame", Forgetful)
+    assert run(["data", "check", str(shard)]) == 1
+    assert "too much: CA" in capsys.readouterr().out
+    assert run(["data", "check", str(shard), "--parity", "0"]) == 0
+
+
 def test_export(shard: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A dataset of selfplay games has a row for each of their decisions."""
     from ringrift.data.npz import read_npz

@@ -13,10 +13,11 @@ from tests.cluster.conftest import SmallStack, family
 
 pytestmark = pytest.mark.processes
 
-#: The six events of a run that ends in a promotion, in their order.
+#: The events of a run that ends in a promotion, in their order.
 EVENTS = [
     "SELFPLAY_COMPLETE",
     "DATA_SYNC_COMPLETED",
+    "PARITY_CHECKED",
     "NPZ_EXPORT_COMPLETE",
     "TRAINING_COMPLETED",
     "EVALUATION_COMPLETED",
@@ -55,6 +56,18 @@ def test_chords_and_chain_reach_a_promotion(home):
     assert not family(home)
 
 
+def test_a_skipped_parity_gate_is_told(home):
+    """The variable reaches the workers; the run goes on, and events and log keep the warning."""
+    with SmallStack(home, RINGRIFT_SKIP_SHADOW_CONTRACTS="1") as stack:
+        run = stack.finished()
+        assert run.outcome == "promoted"
+        with stack.read() as tx:
+            told = tx.conn.execute(text("SELECT kind FROM events ORDER BY seq")).scalars().all()
+        assert "PARITY_SKIPPED" in told
+        assert "PARITY_CHECKED" not in told
+        assert "parity gate skipped" in stack.log_of("cpu").read_text()
+
+
 @pytest.mark.parametrize("stage", ["selfplay", "train", "evaluate"])
 def test_worker_killed_in_the_middle(home, stage):
     """kill -9 of every gpu worker in the middle of a stage costs time, and not one game."""
@@ -67,9 +80,10 @@ def test_worker_killed_in_the_middle(home, stage):
         check(stack)
 
 
-def test_child_of_a_worker_killed(home):
+@pytest.mark.parametrize("stage", ["sync", "parity"])
+def test_child_of_a_worker_killed(home, stage):
     """kill -9 of a prefork child in its task: its worker lives on, and the task is done again."""
-    with SmallStack(home, RINGRIFT_TEST_HOLD="sync") as stack:
+    with SmallStack(home, RINGRIFT_TEST_HOLD=stage) as stack:
         child = psutil.Process(stack.held())
         assert child.ppid() == stack.child("cpu").process.pid
         child.kill()

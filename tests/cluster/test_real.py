@@ -21,7 +21,7 @@ TINY = QUICK.replace(
 selfplay: {first_games: 1000, games_per_shard: 500, simulations: 8, fast_simulations: 4}
 network: {hex8: {channels: 16, blocks: 2}}
 search: {max_considered: 4}
-data_ingestion: {parity_games_per_shard: 0}
+data_ingestion: {replayed_games_per_shard: 0}
 evaluation: {simulations: 8, games_per_task: 40, min_games: 40, max_games: 40}
 """,
 ).replace(

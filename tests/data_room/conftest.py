@@ -10,6 +10,7 @@ import pytest
 
 from ringrift.configs import Config
 from ringrift.rules.boards import board, tables
+from ringrift.rules.canonical import state_plus
 from ringrift.rules.game import GameOptions, opening
 from ringrift.rules.kernels import constants as k
 from ringrift.rules.kernels.apply import apply_move
@@ -19,12 +20,17 @@ from ringrift.rules.outcome import outcome
 from ringrift.rules.records import Decision, GameRecord, Result, SeatAgent, write_records
 
 
-def random_record(config: Config, seed: int, *, full_share: float = 0.5) -> GameRecord:
-    """One random game; a share of its decisions carries a uniform policy target."""
+def random_record(
+    config: Config, seed: int, *, full_share: float = 0.5, rings: int | None = None
+) -> GameRecord:
+    """One random game; a share of its decisions carries a uniform policy target.
+
+    Few `rings` make a short game.
+    """
     rng = np.random.default_rng(seed)
     b, t = board(config.board), tables(config.board)
-    options = GameOptions()
-    states = opening(config, options)
+    states = opening(config, GameOptions(rings=rings))
+    options = state_plus(states, 0, b)["options"]
     out = np.empty(k.MAX_MOVES, np.int32)
     moves: list[str] = []
     decisions: list[Decision] = []
@@ -49,12 +55,7 @@ def random_record(config: Config, seed: int, *, full_share: float = 0.5) -> Game
             moves.append(text)
     return GameRecord(
         config=config,
-        options={
-            "pie": options.pie,
-            "line_detect": options.line_detect,
-            "lps_rounds": options.lps_rounds,
-            "rings": options.rings,
-        },
+        options=options,
         seats=(SeatAgent("random"),) * config.players,
         seed=seed,
         moves=tuple(moves),

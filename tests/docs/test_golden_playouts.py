@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from ringrift.configs import Config
+from ringrift.reference import ReferenceGame
 from ringrift.rules.boards import board, tables
 from ringrift.rules.game import Game, GameOptions
 
@@ -105,11 +106,16 @@ class Keys:
                 return 0, 0, 0, 0, 0
 
 
-def _play(row: Row) -> Row:
+def options(row: Row) -> tuple[Config, int | None]:
+    """Configuration of a row and its shortest run that is a line."""
     name, _, suffix = row.name.partition("/")
     detect = (3 if suffix else 4) if name == "hex8" and row.players > 2 else None
-    game = Game.new(Config(name, row.players), GameOptions(pie=False, line_detect=detect))
-    keys = Keys(name)
+    return Config(name, row.players), detect
+
+
+def play(row: Row, game: Game | ReferenceGame) -> Row:
+    """Play a new game by the recipe with a row's seed, and write its row."""
+    keys = Keys(game.config.board)
     x, chk, nodes, multi, counts = row.seed, 0, 0, 0, [0, 0, 0]
     while game.result is None:
         moves = sorted(game.legal(), key=keys.key)
@@ -145,4 +151,6 @@ def test_the_table_is_read() -> None:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.name}-{row.players}-{row.seed}")
 def test_playout(row: Row) -> None:
     """Played by the recipe, each game has the legal moves, the ending and the counts of its row."""
-    assert _play(row) == row
+    config, detect = options(row)
+    game = Game.new(config, GameOptions(pie=False, line_detect=detect))
+    assert play(row, game) == row

@@ -66,15 +66,15 @@ SPOILED = {
     "unknown key": (changed(0, polices=1), "did you mean 'policy'"),
     "missing key": (without(1, "mv"), ":2: the move line lacks the key 'mv'"),
     "const": (changed(0, const=[]), ":1: 'const' must be an object"),
-    "legal": (changed(1, legal="PL"), ":2: 'legal' must be a list of moves"),
+    "legal": (changed(1, legal="PL"), ":2: 'legal' must be a list, found 'PL'"),
     "no object": (changed(2, st=[]), ":3: 'st' must be an object"),
     "no id": (lambda lines: [without(0, "id")(lines)[0]], ":1: the header lacks the key 'id'"),
     "no state": (without(2, "st"), ":3: the move line has neither 'st' nor 'sh'"),
     "index": (changed(3, i=9), ":4: move 9, expected 3"),
-    "type": (changed(3, mv=None), ":4: 'mv' must be a str"),
+    "type": (changed(3, mv=None), ":4: 'mv' must be a text"),
     "end of another": (changed(-1, id="g-2"), "end of 'g-2' in game 'g-1'"),
     "too few moves": (lambda lines: [*lines[:-2], lines[-1]], "the end line says"),
-    "no end": (lambda lines: lines[:-1], "cut short inside game g-1"),
+    "no end": (lambda lines: lines[:-1], "cut short inside game 'g-1'"),
     "no header": (lambda lines: lines[1:], ":1: unexpected kind of line 'p'"),
     "two headers": (lambda lines: [lines[0], *lines], ":2: a header before the end"),
     "kind": (lambda lines: [*lines, {"t": "x"}], "unexpected kind of line 'x'"),
@@ -130,7 +130,7 @@ def test_constants_must_be_those_of_the_rules(lines, tmp_path):
     path = tmp_path / "const.jsonl.gz"
     for key, value, message in (
         ("lineLength", 5, "const 'lineLength' is 5, expected 4"),
-        ("lineDetect", "4", "const 'lineDetect' must be a whole number"),
+        ("lineDetect", "4", "'lineDetect' must be a whole number"),
         ("ringsPerPlayer", 0, "rings per player is 0"),
     ):
         const = {**lines[0]["const"], key: value}

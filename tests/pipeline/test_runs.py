@@ -10,7 +10,7 @@ import time
 import pytest
 
 from ringrift.errors import BadInput, Interrupted, NotReached
-from ringrift.pipeline.events import PIPELINE
+from ringrift.pipeline.events import PIPELINE, Kind
 from ringrift.pipeline.in_process import InProcess, work_off
 from ringrift.pipeline.orchestrator import advance
 from ringrift.pipeline.owner import is_dead, owner
@@ -47,7 +47,8 @@ def test_a_run_goes_from_nothing_to_a_promoted_model(ctx):
     """All six events in order, every game once, the champion's file is what its name says."""
     [run] = iterate(ctx)
     assert (run.outcome, run.iteration) == (runs.PROMOTED, 1)
-    assert kinds(ctx) == list(PIPELINE)
+    assert [kind for kind in kinds(ctx) if kind != Kind.PARITY_CHECKED] == list(PIPELINE)
+    assert kinds(ctx).index(Kind.PARITY_CHECKED) == 2  # before the dataset
     assert run.totals["games"] == GAMES
     assert run.totals["shards"] == 3
     status = config_status(ctx, "hex8:2")
@@ -146,7 +147,7 @@ def test_too_few_positions_end_a_run_without_training(tmp_path):
 def test_every_stage_is_a_no_op_when_it_is_delivered_again(ctx):
     """In any order, before its turn and after its end."""
     run = open_or_resume(ctx, HEX8)
-    for stage in stages.ORDER[1:5]:
+    for stage in stages.ORDER[1:6]:
         assert run_stage(ctx, run.id, stage).state == "skipped"
     closed = work_off(ctx, run.id)
     before = everything(ctx)
@@ -293,10 +294,20 @@ def test_owners_are_known_dead_only_on_this_machine():
 def slow_run(home):
     """A run in a process of its own that can be killed at any moment."""
     services = tiny.tiny(
-        play_shard=functools.partial(tiny.play_shard, pause=0.05), train=slow_train
+        play_shard=functools.partial(tiny.play_shard, pause=0.05),
+        check_parity=slow_parity,
+        train=slow_train,
     )
     ctx = tiny.context(home, services)
     work_off(ctx, open_or_resume(ctx, HEX8).id)
+
+
+def slow_parity(work, progress):
+    """A comparison that takes a while."""
+    for game in range(20):
+        progress(games=game, moves=game, of=20)
+        time.sleep(0.05)
+    return tiny.check_parity(work, progress)
 
 
 def slow_train(work, progress):
@@ -309,10 +320,10 @@ def slow_train(work, progress):
 
 @pytest.mark.processes
 def test_kill_9_in_any_stage_loses_nothing(tmp_path):
-    """Killed in selfplay and again in training, the run ends with every game counted once."""
+    """Killed in selfplay, in the parity gate and in training, a run ends with every game once."""
     ctx = tiny.context(tmp_path)
     start = multiprocessing.get_context("spawn")
-    for stage in ("selfplay", "train"):
+    for stage in ("selfplay", "parity", "train"):
         child = start.Process(target=slow_run, args=(tmp_path,))
         child.start()
         while not at_work(ctx, stage):
@@ -324,7 +335,7 @@ def test_kill_9_in_any_stage_loses_nothing(tmp_path):
     assert (run.outcome, run.totals["games"]) == (runs.PROMOTED, GAMES)
     with ctx.ledger.read() as tx:
         rows = stages.stages_of(tx, run.id)
-    assert sum(r.failures for r in rows) == 2
+    assert sum(r.failures for r in rows) == 3
     assert verify(ctx.ledger, ctx.blobs) == []
     status = config_status(ctx, "hex8:2")
     assert status.games_in_ledger == status.games_in_shards == GAMES

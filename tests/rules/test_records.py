@@ -186,7 +186,7 @@ SPOILED = {
     "board": (lambda lines: [{**lines[0], "board": "hex9"}, *lines[1:]], "did you mean 'hex8'"),
     "moves": (
         lambda lines: [{**lines[0], "moves": [1]}, *lines[1:]],
-        ":1: 'moves' must hold only str",
+        ":1: 'moves' must hold only texts",
     ),
     "other moves": (
         lambda lines: [{**lines[0], "moves": ["SW"], "decisions": []}, *lines[1:]],

@@ -34,9 +34,8 @@ def make_run(ledger, config="hex8:2", sizes=(4, 4), max_failures=5):
             tx, run_id=run.id, config=config, model=MODEL, seed=7, sizes=sizes
         )
         rows = [NewStage("selfplay", shard.id, number=shard.number) for shard in shards]
-        rows += [
-            NewStage(stage) for stage in ("sync", "export", "train", "evaluate_plan", "promote")
-        ]
+        whole = ("sync", "parity", "export", "train", "evaluate_plan", "promote")
+        rows += [NewStage(stage) for stage in whole]
         stages.add_stages(tx, run.id, rows, max_failures)
     return run
 

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from ringrift.errors import BadInput
-from ringrift.store import engine, migrate
+from ringrift.store import engine, migrate, stages
 from ringrift.store.ledger import (
     Fence,
     StaleFence,
@@ -16,6 +16,7 @@ from ringrift.store.ledger import (
     take_fence,
 )
 from ringrift.store.schema import fences, metadata
+from tests.store.builders import claim, make_run
 
 WRITERS, WRITES = 4, 25
 
@@ -218,3 +219,32 @@ def test_many_may_open_a_new_ledger_at_once(tmp_path):
     for child in children:
         child.join()
     assert [child.exitcode for child in children] == [0] * WRITERS
+
+
+def test_a_run_that_was_open_before_the_parity_gate_goes_on(tmp_path):
+    """Its stages keep their order when a stage is put between them; it has no gate itself."""
+    from alembic import command
+
+    ledger = open_ledger(tmp_path)
+    run = make_run(ledger, sizes=(2,))
+    with ledger.engine.connect().execution_options(**{engine.WRITES: True}) as conn, conn.begin():
+        command.downgrade(migrate.alembic_config(conn), "0001")
+        rows = conn.execute(sa.text("SELECT stage, position FROM stages ORDER BY position"))
+        assert [stage for stage, _ in rows] == [
+            "selfplay",
+            "sync",
+            "export",
+            "train",
+            "evaluate_plan",
+            "promote",
+        ]
+    ledger.close()
+    again = open_ledger(tmp_path)
+    with again.read() as tx:
+        found = {row.stage: row for row in stages.stages_of(tx, run.id)}
+        places = dict(tx.conn.execute(sa.text("SELECT stage, position FROM stages")).all())
+    assert "parity" not in found
+    assert places == {stage: stages.ORDER.index(stage) for stage in found}
+    for stage in ("selfplay", "sync", "export"):
+        held = claim(again, run, stage)
+        stages.complete_stage(again, held, {})

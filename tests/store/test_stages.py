@@ -61,7 +61,7 @@ def test_done_work_is_not_claimed_again(ledger, run):
 def test_a_stage_waits_for_all_units_of_the_earlier_ones(ledger, run):
     """No order of deliveries advances a run early."""
     first, second = units(ledger, run)
-    for stage in ("sync", "export", "train", "evaluate_plan", "promote"):
+    for stage in ("sync", "parity", "export", "train", "evaluate_plan", "promote"):
         assert claim(ledger, run, stage, "") is None
     stages.complete_stage(ledger, claim(ledger, run, unit=first), {})
     assert claim(ledger, run, "sync", "") is None

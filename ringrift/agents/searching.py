@@ -1,0 +1,183 @@
+"""Agents with a network as thinkers: one position at a time, interruptible after each evaluation.
+
+With a number of nodes the search is the one that `NetworkAgent` makes under that budget. Without one, searches of
+16, 32, 64, … simulations follow each other until the time is over: sequential halving must know its budget
+beforehand, and a search that is as long as all earlier ones together loses half the time at worst.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ringrift.agents.clock import Clock
+from ringrift.agents.evaluators import evaluator_of
+from ringrift.agents.spec import AgentSpec
+from ringrift.agents.thinking import Info, Thought
+from ringrift.configs import Config
+from ringrift.errors import BadInput
+from ringrift.nets.backends import default_backend
+from ringrift.nets.checkpoint import load_model
+from ringrift.rules.boards import board, tables
+from ringrift.search.gumbel import SearchPool
+from ringrift.search.kernels import lockstep
+from ringrift.search.kernels.prior import choose_prior
+from ringrift.search.kernels.tree import NONE
+
+#: First and largest search where the time decides.
+FIRST_NODES: Final = 16
+LAST_NODES: Final = 32768
+#: Bytes that a tree may take: a long search of the largest board.
+TREE_BYTES: Final = 2 << 30
+#: Evaluations between two reports of a search.
+REPORT_EVERY: Final = 1024
+
+
+def most_nodes(config: Config) -> int:
+    """Largest search whose tree stays below TREE_BYTES."""
+    n = board(config.board).n
+    per_node = 6 * n * 2 + (3 * n + 2) * 20 + 64  # a state, its edges, its own fields
+    return min(100_000, TREE_BYTES // per_node)
+
+
+class NetworkThinker:
+    """`policy-only` and `gumbel-mcts`, one position at a time."""
+
+    def __init__(self, spec: AgentSpec, config: Config, path: Path, simulations: int) -> None:
+        """Load the weights; raises BadInput when they are broken or not those of the spec."""
+        model = load_model(path, config)
+        if model.sha256 != spec.model_sha256:
+            raise BadInput(f"{path} holds model {model.sha256[:12]}, the agent is {spec.identity}")
+        self.spec = spec
+        self.config = config
+        self.simulations = simulations
+        self.evaluator = evaluator_of(model.net, default_backend(1))
+        self._pools: dict[tuple[int, ...], SearchPool] = {}
+
+    def decide(self, states: NDArray[np.uint16], clock: Clock, share: float) -> Thought:
+        """Search, or take the largest prior; see `Thinker.decide`."""
+        if self.spec.simulations is None:
+            return self._prior(states)
+        return self._search(states, clock, share)
+
+    def _prior(self, states: NDArray[np.uint16]) -> Thought:
+        yield None
+        logits, values = self.evaluator.evaluate(states)
+        actions = np.empty(1, np.int32)
+        choose_prior(states, tables(self.config.board), logits, actions)
+        yield Info(1, 1, (int(actions[0]),), tuple(values[0].tolist()))
+        return int(actions[0])
+
+    def _budgets(self, clock: Clock) -> tuple[int, ...]:
+        limits, most = clock.limits, most_nodes(self.config)
+        if limits.nodes is not None:
+            if limits.nodes > most:
+                raise BadInput(
+                    f"nodes is {limits.nodes}: expected at most {most} on {self.config.board}"
+                )
+            return (limits.nodes,)
+        if limits.seconds is None and limits.depth is None and not limits.infinite:
+            return (min(self.simulations, most),)
+        budgets = [FIRST_NODES]
+        while budgets[-1] * 2 <= min(LAST_NODES, most):
+            budgets.append(budgets[-1] * 2)
+        return tuple(budgets)
+
+    def _pool(self, budgets: tuple[int, ...]) -> SearchPool:
+        """Trees and tables for these budgets; those of the last two kinds are kept."""
+        pool = self._pools.pop(budgets, None)
+        if pool is None:
+            while len(self._pools) > 1:
+                self._pools.pop(next(iter(self._pools)))
+            spec = self.spec
+            pool = SearchPool(
+                self.evaluator, list(budgets), spec.max_considered, spec.c_visit, spec.c_scale
+            )
+        self._pools[budgets] = pool
+        return pool
+
+    def _search(self, states: NDArray[np.uint16], clock: Clock, share: float) -> Thought:
+        pool = self._pool(self._budgets(clock))
+        nodes, last, found = 0, 0, None
+        for row, budget in enumerate(pool.slots.budgets.tolist()):
+            yield from _one_search(pool, states, row, clock, share, nodes)
+            done = int(pool.slots.simulations[0])
+            nodes += done
+            # A search that was cut short counts if it saw as much as the one before it.
+            if found is None or done >= last:
+                found, last = _read(pool, nodes, complete=done >= budget), done
+            yield replace(found, nodes=nodes)
+            deep = clock.limits.depth is not None and found.depth >= clock.limits.depth
+            if deep or clock.expired(share):
+                break
+        assert found is not None
+        return found.actions[0]
+
+
+def _one_search(
+    pool: SearchPool,
+    states: NDArray[np.uint16],
+    row: int,
+    clock: Clock,
+    share: float,
+    earlier: int,
+) -> Thought:
+    """Search one position under budget ``row`` of the pool, one evaluation per slice, until it is done or time is up."""
+    slots = pool.slots
+    lockstep.begin_all(pool.trees, slots, states, 0, 1, row, 0.0, np.zeros(1, np.uint64))
+    evaluations = 0
+    while True:
+        leaves = lockstep.collect(
+            pool.trees, slots, pool.scratch, pool.tables, pool.batch_states, pool.batch_slots
+        )
+        if leaves == 0:
+            return 0
+        pool.evaluate_batch(leaves)
+        evaluations += 1
+        if clock.expired(share):
+            return 0
+        if evaluations % REPORT_EVERY == 0:
+            yield _read(pool, earlier + int(slots.simulations[0]), complete=False)
+        else:
+            yield None
+
+
+def _read(pool: SearchPool, nodes: int, *, complete: bool) -> Info:
+    """What the search in slot 0 has found.
+
+    A complete search plays the best of its most visited actions. In an incomplete one these are only those whose turn
+    came first; there the best of all visited ones is taken, by the same formula (by the prior, if none is).
+    """
+    trees, slots = pool.trees, pool.slots
+    actions, values = np.empty(1, np.int32), np.empty((1, 4), np.float32)
+    lockstep.read_results(trees, slots, pool.scratch, 1, actions, values)
+    first, count = int(trees.first_edge[0, 0]), int(trees.edges[0, 0])
+    edges = slice(first, first + count)
+    visits = trees.visits[0, edges]
+    if complete:
+        edge = first + int(np.flatnonzero(trees.action[0, edges] == actions[0])[0])
+    elif not visits.any():
+        edge = first + int(np.argmax(trees.logit[0, edges]))
+    else:
+        scale = (slots.c[0] + visits.max()) * slots.c[1]  # σ of Danihelka 2022, eq. 8
+        score = trees.logit[0, edges] + scale * trees.total[0, edges] / np.maximum(visits, 1)
+        edge = first + int(np.argmax(np.where(visits > 0, score, -np.inf)))
+    line = []
+    while edge != NONE:
+        line.append(int(trees.action[0, edge]))
+        node = int(trees.child[0, edge])
+        edge = NONE if node == NONE else _most_visited(pool, node)
+    players = pool.evaluator.config.players
+    return Info(len(line), nodes, tuple(line), tuple(values[0, :players].tolist()))
+
+
+def _most_visited(pool: SearchPool, node: int) -> int:
+    """Edge of a node that was visited most, NONE where none was."""
+    trees = pool.trees
+    first, count = int(trees.first_edge[0, node]), int(trees.edges[0, node])
+    visits = trees.visits[0, first : first + count]
+    return first + int(np.argmax(visits)) if visits.any() else NONE
