@@ -29,7 +29,7 @@ def small(monkeypatch):
     for name, value in {
         "SELFPLAY__GAMES_PER_SHARD": "8",
         "TRAINING__MIN_SAMPLES_TO_TRIGGER": "10",
-        "DATA_INGESTION__PARITY_GAMES_PER_SHARD": "0",
+        "DATA_INGESTION__REPLAYED_GAMES_PER_SHARD": "0",
         "EVALUATION__GAMES_PER_TASK": "20",
     }.items():
         monkeypatch.setenv(f"RINGRIFT__{name}", value)
