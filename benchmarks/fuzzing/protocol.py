@@ -96,8 +96,9 @@ class Protocol(_Lines):
         # Lines are the same however the bytes arrive.
         short = data[:2000]
         pieces = [short[i : i + 7] for i in range(0, len(short), 7)]
-        whole = list(lines_of(lambda _, rest=[short]: rest.pop(0) if rest else b""))
         split = list(lines_of(lambda _: pieces.pop(0) if pieces else b""))
+        rest = [short]
+        whole = list(lines_of(lambda _: rest.pop(0) if rest else b""))
         hold(len(whole) == len(split), "lines depend on how the bytes arrive")
         return all(fine)
 

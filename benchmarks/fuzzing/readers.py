@@ -13,6 +13,7 @@ import io
 import json
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -41,7 +42,7 @@ from ringrift.rules.records import (
 from ringrift.settings import Settings
 
 #: Games of these options are over after about 60 moves, so that much can be read in a second.
-SHORT = {"rings": 4}
+SHORT = GameOptions(rings=4)
 
 
 class Broken(Exception):
@@ -83,8 +84,7 @@ class Reader(Protocol):
 
 def a_game(config: Config, seed: int, begin: int = 0) -> GameRecord:
     """A short random game, with decisions, from its start or from the middle."""
-    options = GameOptions(**SHORT)
-    game = Game.new(config, options)
+    game = Game.new(config, SHORT)
     start, moves, decisions = None, list[str](), list[Decision]()
     for number, (_, move) in enumerate(play(game, "bytype", seed)):
         if number == begin and begin:
@@ -243,8 +243,8 @@ class Traces(_Files):
 
     def _inputs(self) -> Iterator[list[bytes]]:
         for number, name in enumerate(("hex8:2", "square8:3", "square8:2")):
-            options = GameOptions(pie=number == 0, **SHORT)
-            lines = []
+            options = replace(SHORT, pie=number == 0)
+            lines: list[dict[str, Any]] = []
             for seed in (number, number + 5):
                 game = Game.new(Config.parse(name), options)
                 text = f"{name}-{seed}"
@@ -290,7 +290,7 @@ class Traces(_Files):
 def positions(every: int) -> Iterator[Game]:
     """Positions of random games of all configs, one in so many moves."""
     for number, config in enumerate(ALL_CONFIGS):
-        game = Game.new(config, GameOptions(**SHORT))
+        game = Game.new(config, SHORT)
         for move, _ in enumerate(play(game, "bytype", number)):
             if move % every == number % every:
                 yield game.copy()
@@ -336,7 +336,7 @@ class Canonical:
         """Set up; an accepted state reads back, is drawn, and can be played to its end."""
         name, state = json.loads(data)
         config = Config.parse(name)
-        made = refused(Game.from_canonical, config, state, GameOptions(pie=False, **SHORT))
+        made = refused(Game.from_canonical, config, state, replace(SHORT, pie=False))
         if isinstance(made, BadInput):
             return False
         game: Game = made
