@@ -8,10 +8,10 @@ from ringrift.reference.position import Position, Seat, cap_height
 
 def mobile(position: Position, cell: Cell, height: int, cap: int) -> bool:
     """Whether a stack of this height and cap on the cell has a plain move or a capture (rules §5.3)."""
-    return any(
-        len(ray) >= height and _lands(position, ray, height, cap)
-        for ray in position.geometry.rays[cell]
-    )
+    for ray in position.geometry.rays[cell]:
+        if len(ray) >= height and _lands(position, ray, height, cap):
+            return True
+    return False
 
 
 def _lands(position: Position, ray: Ray, height: int, cap: int) -> bool:
