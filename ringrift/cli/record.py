@@ -276,6 +276,8 @@ def _bar(files: Sequence[Lines]) -> Iterator[Callable[[], None]]:
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
+        # What is printed goes above the bar; but into a file where stdout is one.
+        redirect_stdout=sys.stdout.isatty(),
     )
     with bar:
         task = bar.add_task("", total=size)

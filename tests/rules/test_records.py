@@ -197,6 +197,21 @@ SPOILED = {
     "no end": (lambda lines: lines[:-1], ":3: the file is cut short: no end line"),
     "more": (lambda lines: [*lines, lines[0]], ":4: text after the end line"),
     "kind": (lambda lines: [{"t": "x"}, *lines], ":1: unknown kind of line 'x'"),
+    "header version": (
+        lambda lines: [{"t": "shard", "v": 2, "spec": {}}, *lines],
+        ":1: version 2 of a header, this program reads 1",
+    ),
+    "number as truth": (lambda lines: [{**lines[0], "v": True}, *lines[1:]], ":1: version True"),
+    "number with a point": (
+        lambda lines: [{**lines[0], "players": 2.0}, *lines[1:]],
+        "'players' must be 2, 3 or 4, found 2.0",
+    ),
+    "no id": (lambda lines: [{**lines[0], "id": ""}, *lines[1:]], "id ''... is not that of"),
+    "null option": (
+        lambda lines: [{**lines[0], "options": {**lines[0]["options"], "pie": None}}, *lines[1:]],
+        "'pie' must be true or false, found None",
+    ),
+    "not a number": (lambda lines: [json.dumps(lines[0])[:-1] + ',"x":NaN}'], "NaN is no number"),
 }
 
 
