@@ -1,6 +1,6 @@
 """What the rules cost: playouts, legal lists, moves and copies of states, on one core.
 
-    python -m benchmarks.rules [--all] [--board NAME] [--quick] [--json | --markdown]
+    python -m benchmarks.rules [--all] [--board NAME] [--start] [--quick] [--json | --markdown]
 
 For each board, with two players unless --all:
 
@@ -28,14 +28,17 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import kernels
+from benchmarks import kernels, start
+from benchmarks.figures import Effort, Figure, Stopwatch
 from benchmarks.machine import FOREIGN_LIMIT, Watch, describe
+from benchmarks.oracle import measure_oracle
+from benchmarks.rules_tables import print_board, print_markdown
 from ringrift.configs import ALL_CONFIGS, BOARD_NAMES, Config
 from ringrift.errors import BadInput, nearest
 from ringrift.rules.boards import tables
@@ -52,52 +55,11 @@ BARS = {
     "hexagonal": {"games": 250.0},
 }
 
-#: Steps of one calibration: about 10 ms.
-CALIBRATION_STEPS = 2_000_000
-
 #: Random games from which positions are taken, and the most positions of one kind.
 SAMPLED_GAMES = {"square8": 200, "hex8": 200, "square19": 40, "hexagonal": 20}
 POSITIONS = 1024
 
 LOG = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One measured thing."""
-
-    #: "per s" (more is better) or "ns" (less is better).
-    unit: str
-    #: The value of each repeat, in order.
-    repeats: tuple[float, ...]
-    #: Median number of calibration steps that one of it takes.
-    steps: float
-    #: What is wanted, or None.
-    bar: float | None = None
-    #: The same by the plain-Python rules, or None.
-    oracle: float | None = None
-
-    @property
-    def median(self) -> float:
-        """Median of the repeats."""
-        return statistics.median(self.repeats)
-
-    @property
-    def spread(self) -> float:
-        """(largest - smallest) / median."""
-        return (max(self.repeats) - min(self.repeats)) / self.median if self.median else 0.0
-
-    @property
-    def times_oracle(self) -> float | None:
-        """How many times faster than the plain-Python rules, or None."""
-        if self.oracle is None:
-            return None
-        return self.median / self.oracle if self.unit == "per s" else self.oracle / self.median
-
-    def as_dict(self) -> dict[str, Any]:
-        """All of it, for JSON."""
-        derived = {"median": self.median, "spread": self.spread, "times_oracle": self.times_oracle}
-        return derived | asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,59 +82,6 @@ class Positions:
         return Positions(
             np.ascontiguousarray(self.states[which]), self.codes[which].copy(), self.counts[which]
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How long to measure."""
-
-    repeats: int
-    #: Least seconds of one repeat of each figure.
-    seconds: float
-    #: The clock: wall time, or the processor time of this process.
-    clock: Callable[[], float]
-
-
-class Stopwatch:
-    """Repeats of one piece of work, each with a calibration beside it."""
-
-    def __init__(self, settings: Settings) -> None:
-        """Compile the calibration."""
-        self.settings = settings
-        self._words = np.random.default_rng(0).integers(0, 1 << 16, 4096).astype(np.uint16)
-        #: Seconds per calibration step of every repeat so far.
-        self.steps: list[float] = []
-        kernels.calibration_walk(self._words, 1, np.uint64(0))
-
-    def time(self, work: Callable[[], object]) -> float:
-        """Seconds of one call."""
-        start = self.settings.clock()
-        work()
-        return self.settings.clock() - start
-
-    def calibrate(self) -> float:
-        """Seconds per calibration step, now."""
-        seconds = self.time(
-            lambda: kernels.calibration_walk(self._words, CALIBRATION_STEPS, np.uint64(1))
-        )
-        self.steps.append(seconds / CALIBRATION_STEPS)
-        return self.steps[-1]
-
-    def per_item(
-        self, work: Callable[[], object], items: int
-    ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """(seconds per item, calibration steps per item) of each repeat."""
-        once = max(self.time(work), 1e-9)  # also the warm-up
-        loops = max(1, int(self.settings.seconds / once))
-        seconds, steps = [], []
-        for _ in range(self.settings.repeats):
-            step = self.calibrate()
-            start = self.settings.clock()
-            for _ in range(loops):
-                work()
-            seconds.append((self.settings.clock() - start) / (loops * items))
-            steps.append(seconds[-1] / step)
-        return tuple(seconds), tuple(steps)
 
 
 def sample(config: Config) -> tuple[Positions, float]:
@@ -201,7 +110,7 @@ def measure_playouts(config: Config, watch: Stopwatch) -> dict[str, Figure]:
     kernels.play_games(start, states, t, 0, 2, log, totals)
     # The same games in every repeat: as many as take the time of one.
     once = watch.time(lambda: kernels.play_games(start, states, t, 0, 10, log, totals))
-    games = max(10, int(10 * watch.settings.seconds / max(once, 1e-9)))
+    games = max(10, int(10 * watch.effort.seconds / max(once, 1e-9)))
     seconds, steps = watch.per_item(
         lambda: kernels.play_games(start, states, t, 0, games, log, totals), games
     )
@@ -249,15 +158,15 @@ def measure_calls(config: Config, positions: Positions, watch: Stopwatch) -> dic
     return legal | apply | {"copy": copies["moves"]}
 
 
-def measure(config: Config, settings: Settings) -> dict[str, Any]:
+def measure(config: Config, effort: Effort, oracle_seconds: float) -> dict[str, Any]:
     """Everything about one config: sizes, shares of the phases, figures."""
-    watch = Stopwatch(settings)
+    watch = Stopwatch(effort)
     positions, moves = sample(config)
     figures = measure_playouts(config, watch) | measure_calls(config, positions, watch)
     bars = BARS[config.board] if config.players == 2 else {}
-    for what, bar in bars.items():
-        f = figures[what]
-        figures[what] = Figure(f.unit, f.repeats, f.steps, bar, f.oracle)
+    oracle = {}
+    if oracle_seconds > 0:
+        oracle = measure_oracle(config, 3, oracle_seconds, effort.clock)
     phases = np.bincount(positions.phases, minlength=k.GAME_OVER) / len(positions.phases)
     return {
         "config": str(config),
@@ -266,70 +175,27 @@ def measure(config: Config, settings: Settings) -> dict[str, Any]:
         "moves_per_game": moves,
         "log_bytes_per_game": 4 * moves,
         "phases": {name: float(phases[p]) for p, name in enumerate(k.PHASE_NAMES[: k.GAME_OVER])},
-        "figures": figures,
+        "figures": {
+            what: f.beside(bars.get(what), oracle.get(what, ())) for what, f in figures.items()
+        },
     }
-
-
-def run(
-    configs: list[Config], settings: Settings, *, as_json: bool = False, markdown: bool = False
-) -> int:
-    """Measure and print; 1 when the machine was busy with something else."""
-    with Watch() as watch:
-        results = []
-        for config in configs:
-            results.append(measure(config, settings))
-            if not as_json and not markdown:
-                print_board(results[-1])
-    if as_json:
-        for result in results:
-            result["figures"] = {w: f.as_dict() for w, f in result["figures"].items()}
-        document = {"benchmark": "rules", "machine": describe(), "boards": results}
-        print(json.dumps(document | {"foreign_load": watch.foreign, "void": watch.void}))
-    elif markdown:
-        print_markdown(results)
-    if not as_json:
-        verdict = "VOID" if watch.void else "valid"
-        print(f"foreign load {watch.foreign:.1%} (limit {FOREIGN_LIMIT:.0%}): {verdict}")
-    return int(watch.void)
-
-
-def print_board(result: dict[str, Any]) -> None:
-    """One board as a table."""
-    print(
-        f"{result['config']}: {result['state_bytes']} bytes a state, "
-        f"{result['moves_per_game']:.0f} moves and {result['log_bytes_per_game']:.0f} bytes of log "
-        f"a game, calibration step {result['calibration_ns']:.2f} ns"
-    )
-    print(f"  {'':<29}{'median':>12} {'':5} {'spread':>6} {'steps':>9} {'bar':>7} {'oracle':>9}")
-    for what, f in result["figures"].items():
-        bar = "" if f.bar is None else f"{f.bar:,.0f}"
-        oracle = "" if f.oracle is None else f"{f.oracle:,.4g} (x{f.times_oracle:,.0f})"
-        share = result["phases"].get(what.partition(", ")[2])
-        note = "" if share is None else f"  {share:.1%} of moves"
-        print(
-            f"  {what:<29}{f.median:>12,.1f} {f.unit:5} {f.spread:>6.1%} {f.steps:>9,.0f} "
-            f"{bar:>7} {oracle:>9}{note}"
-        )
-    print(flush=True)
-
-
-def print_markdown(results: list[dict[str, Any]]) -> None:
-    """A table of boards by figures, for docs/performance.md."""
-    raise NotImplementedError(results)
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.rules", description=__doc__.split("\n\n")[0]
+        prog="python -m benchmarks.rules",
+        description="What the rules cost, on one core. The figures are explained in docs/performance.md.",
     )
     parser.add_argument("--all", action="store_true", help="also three and four players")
     parser.add_argument("--board", action="append", metavar="NAME", help=", ".join(BOARD_NAMES))
     parser.add_argument("--quick", action="store_true", help="shorter, for a first look")
+    parser.add_argument("--start", action="store_true", help="also cold compilation and first move")
+    parser.add_argument("--no-oracle", action="store_true", help="leave the plain-Python rules out")
     parser.add_argument("--cpu-time", action="store_true", help="processor time, not wall time")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="one JSON object")
-    shape.add_argument("--markdown", action="store_true", help="the table of docs/performance.md")
+    shape.add_argument("--markdown", action="store_true", help="the tables of docs/performance.md")
     given = parser.parse_args(arguments)
     for name in given.board or ():
         if name not in BOARD_NAMES:
@@ -338,7 +204,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def main(arguments: list[str]) -> int:
-    """Run with the arguments of the command line."""
+    """Run with the arguments of the command line; 1 when the machine was busy with something else."""
     try:
         given = parse(arguments)
     except BadInput as error:
@@ -346,12 +212,41 @@ def main(arguments: list[str]) -> int:
         return 2
     boards = given.board or BOARD_NAMES
     configs = [c for c in ALL_CONFIGS if c.board in boards and (given.all or c.players == 2)]
-    settings = Settings(
+    effort = Effort(
         repeats=3 if given.quick else 7,
         seconds=0.1 if given.quick else 0.3,
         clock=time.process_time if given.cpu_time else time.perf_counter,
     )
-    return run(configs, settings, as_json=given.json, markdown=given.markdown)
+    oracle_seconds = 0.0 if given.no_oracle else 0.3 if given.quick else 3.0
+    machine, results = describe(), []
+    if not given.json:
+        print(f"rules on {machine['cpu']}, {machine['cores']} cores, one used", flush=True)
+    measure(configs[0], Effort(1, 0.0), 0.0)  # compiling is not part of the watch
+    with Watch() as watch:
+        for config in configs:
+            results.append(measure(config, effort, oracle_seconds))
+            if not given.json and not given.markdown:
+                print_board(results[-1])
+    if given.markdown:
+        print()
+        print_markdown(results)
+    started = start.measure(3 if given.quick else 9) if given.start else None
+    if given.json:
+        shown = [
+            r | {"figures": {w: f.as_dict() for w, f in r["figures"].items()}} for r in results
+        ]
+        load = {"foreign_load": watch.foreign, "void": watch.void}
+        print(
+            json.dumps(
+                {"benchmark": "rules", "machine": machine, "boards": shown, "start": started} | load
+            )
+        )
+        return int(watch.void)
+    verdict = "VOID" if watch.void else "valid"
+    print(f"foreign load {watch.foreign:.1%} (limit {FOREIGN_LIMIT:.0%}): {verdict}")
+    if started is not None:
+        start.print_start(started)
+    return int(watch.void)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import contextlib
 
+from benchmarks.start import parse_steps
 from ringrift.cli import warmup
 from ringrift.compile import Turn
 
@@ -17,6 +18,7 @@ def test_a_warm_cache_is_left_alone(tmp_path, monkeypatch):
     assert steps == [1]
     assert lines[0].startswith("compiling kernels 1/1: one")
     assert lines[-1].startswith("kernels: compiled in")
+    assert parse_steps(lines[-1]) == {"one": 0.0}, "the benchmark of starts reads this line"
 
 
 def test_an_interrupted_warmup_is_not_complete(tmp_path, monkeypatch):
