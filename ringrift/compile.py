@@ -246,18 +246,30 @@ if str(numba.config.CACHE_DIR) != os.environ.get("NUMBA_CACHE_DIR", ""):
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile an inner function: no Python wrapper, cached as part of the entries that call it.
 
+    A kernel owns no memory (``_nrt``: numba's runtime of counted references is off). The tables of a board
+    are a tuple of a dozen arrays, and counting references to each of them in every call took half of the
+    time of a playout. Room for work comes from `ringrift.rules.kernels.scratch`, or from the caller.
+
     A literal argument (``f(s, 0)``, or a variable that starts as a literal) makes numba compile ``f`` and all
     it calls once more for that value: large kernels are called with ``np.int64(0)``.
     """
     return numba.njit(  # type: ignore[no-any-return]
-        nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
+        nogil=True,
+        error_model="numpy",
+        no_cpython_wrapper=True,
+        no_cfunc_wrapper=True,
+        _nrt=False,
     )(function)
 
 
 def entry(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function that Python calls: cached on disk, releases the GIL while it runs."""
     dispatcher = numba.njit(
-        nogil=True, error_model="numpy", cache=CACHE_DIR is not None, no_cfunc_wrapper=True
+        nogil=True,
+        error_model="numpy",
+        cache=CACHE_DIR is not None,
+        no_cfunc_wrapper=True,
+        _nrt=True,  # said aloud: a function compiled for a kernel would inherit the kernel's setting
     )(function)
     if hasattr(dispatcher, "compile"):  # a plain function when compiling is switched off
         dispatcher.compile = _in_turn(dispatcher.compile)

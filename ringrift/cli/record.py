@@ -226,10 +226,11 @@ def convert(
     with _bar([lines]) as advance:
 
         def told(problem: Problem) -> None:
-            advance()
             print(f"left out: {problem}")
 
-        made = convert_file(lines, out, to.value, force=force, skip=told if skip else None)
+        made = convert_file(
+            lines, out, to.value, force=force, skip=told if skip else None, advance=advance
+        )
     left = f"; {made.decisions} decisions stay behind, a trace has no place for them"
     print(
         f"{made.path}: {made.games} games, {made.moves} moves as {to.value}s"

@@ -43,19 +43,20 @@ def convert(
     *,
     force: bool = False,
     skip: Callable[[Problem], None] | None = None,
+    advance: Callable[[], None] = lambda: None,
 ) -> Conversion:
     """Write the games of a file as another, of kind `to`; whole or not at all.
 
     A folder as `target` takes records under the name of their content. Every game is checked as
     `validate` does. BadInput naming line and game for the first that is bad or that the other
-    format cannot hold; with `skip` it is told and left out.
+    format cannot hold; with `skip` it is told and left out. `advance` is called for every game.
     """
     kind = kind_of(lines.path)
     if kind == to == "trace":
         raise BadInput(f"{lines.path}: holds traces already")
     _check_target(target, to, force=force)
     made = Conversion(target)
-    games = _good_games(lines, kind, made, skip)
+    games = _good_games(lines, kind, made, skip, advance)
     if to == "trace":
         write_trace(target, (line for game in games for line in _trace_lines(game, made)))
         return made
@@ -88,13 +89,18 @@ def _check_target(target: Path, to: str, *, force: bool) -> None:
 
 
 def _good_games(
-    lines: Lines, kind: str, made: Conversion, skip: Callable[[Problem], None] | None
+    lines: Lines,
+    kind: str,
+    made: Conversion,
+    skip: Callable[[Problem], None] | None,
+    advance: Callable[[], None],
 ) -> Iterator[StoredGame]:
     """The games that can be converted, counted."""
     path = lines.path
     if (fault := name_fault(path)) is not None:
         raise BadInput(str(fault))
     for number, game in scan(lines, kind):
+        advance()
         problem = (
             Problem(path, number, game.reason)
             if isinstance(game, Fault)

@@ -39,6 +39,7 @@ from ringrift.errors import BadInput, nearest, shown
 from ringrift.rules.boards import Board, board, constants, tables
 from ringrift.rules.kernels import constants as k
 from ringrift.rules.kernels.moves import legal_moves
+from ringrift.rules.kernels.state import recount
 
 if TYPE_CHECKING:
     from ringrift.configs import Config
@@ -277,6 +278,7 @@ def load(
         )
     else:
         scalars[k.S_TURNS] = 1
+    recount(out, 0, tables(config.board))
     if state["phase"] != "game_over":
         # Only a capture to go on with can lack: every other phase has a move to leave it by.
         codes = np.empty(k.MAX_MOVES, np.int32)

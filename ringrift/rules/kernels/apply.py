@@ -35,6 +35,7 @@ from ringrift.rules.kernels.constants import (
     S_LAST,
     S_LINE,
     S_MUST,
+    S_ON_BOARD,
     S_PEND,
     S_PHASE,
     S_PLAYER,
@@ -75,6 +76,7 @@ def place(s, g, c, count):
         rings |= (seat - 1) << (2 * (height + i))
     put_stack(s, g, c, rings, height + count)
     s[g, F_SCALAR, S_HAND + seat - 1] -= count
+    s[g, F_SCALAR, S_ON_BOARD + seat - 1] += count
     s[g, F_SCALAR, S_MUST] = c + 1
     set_phase(s, g, MOVEMENT)
 
@@ -129,7 +131,7 @@ def play_line(s, g, t, plane, c):
     axis = plane - (PLANE_RAY + t.D * t.max_ray)
     if axis < t.A:
         collapse_run(s, g, t, c, axis, run_length(s, g, t, c, axis, seat))
-        if controls_stack(s, g, t.n, seat):
+        if controls_stack(s, g, seat):
             s[g, F_SCALAR, S_DEBT] = 1
             return STAY
     else:

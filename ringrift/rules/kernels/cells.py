@@ -22,9 +22,14 @@ from ringrift.rules.kernels.constants import (
     MARKER,
     OWNER_MASK,
     S_ELIM,
+    S_KNOWN,
+    S_MARKERS,
+    S_ON_BOARD,
     S_PLAYER,
+    S_STACKS,
     S_TERR,
     STACK,
+    WHOLE,
 )
 
 
@@ -96,21 +101,35 @@ def put_rings(s, g, c, rings):
 
 
 @kernel
+def uncount(s, g, c):
+    """Take what stands on the cell out of the counts; the caller then writes the cell anew."""
+    w = word(s, g, c)
+    if kind_of(w) == STACK:
+        s[g, F_SCALAR, S_STACKS + owner_of(w) - 1] -= 1
+    elif kind_of(w) == MARKER:
+        s[g, F_SCALAR, S_MARKERS + owner_of(w) - 1] -= 1
+        s[g, F_SCALAR, S_KNOWN] &= ~(WHOLE << owner_of(w)) & 0xFFFF
+
+
+@kernel
 def put_stack(s, g, c, rings, height):
     """Write a stack; controller and cap follow from its rings. Height 0 empties the cell."""
     if height == 0:
         clear_cell(s, g, c)
         return
+    uncount(s, g, c)
     put_rings(s, g, c, rings)
     top = ring_at(rings, height - 1)
     cap = 1
     while cap < height and ring_at(rings, height - 1 - cap) == top:
         cap += 1
     s[g, F_CELL, c] = top | (STACK << KIND_SHIFT) | (height << HEIGHT_SHIFT) | (cap << CAP_SHIFT)
+    s[g, F_SCALAR, S_STACKS + top - 1] += 1
 
 
 @kernel
 def clear_cell(s, g, c):
+    uncount(s, g, c)
     if kind_of(word(s, g, c)) == STACK:
         put_rings(s, g, c, 0)
     s[g, F_CELL, c] = EMPTY
@@ -118,18 +137,23 @@ def clear_cell(s, g, c):
 
 @kernel
 def put_marker(s, g, c, seat):
+    uncount(s, g, c)
     if kind_of(word(s, g, c)) == STACK:
         put_rings(s, g, c, 0)
     s[g, F_CELL, c] = seat | (MARKER << KIND_SHIFT)
+    s[g, F_SCALAR, S_MARKERS + seat - 1] += 1
+    s[g, F_SCALAR, S_KNOWN] &= ~(WHOLE << seat) & 0xFFFF
 
 
 @kernel
 def collapse(s, g, c, seat):
-    """Turn the cell into territory of ``seat``; the caller has dealt with what stood there."""
+    """Turn the cell into territory of ``seat``; the caller has dealt with the rings that stood there."""
+    uncount(s, g, c)
     if kind_of(word(s, g, c)) == STACK:
         put_rings(s, g, c, 0)
     s[g, F_CELL, c] = seat | (COLLAPSED << KIND_SHIFT)
     s[g, F_SCALAR, S_TERR + seat - 1] += 1
+    s[g, F_SCALAR, S_KNOWN] = 0
 
 
 @kernel
@@ -140,8 +164,10 @@ def credit(s, g, seat, rings):
 
 @kernel
 def remove_top(s, g, c, count):
-    """Eliminate the ``count`` top rings of the stack on ``c``, credited to the seat to move."""
-    height = height_of(word(s, g, c)) - count
+    """Eliminate ``count`` rings of the cap of the stack on ``c``, credited to the seat to move."""
+    w = word(s, g, c)
+    height = height_of(w) - count
+    s[g, F_SCALAR, S_ON_BOARD + owner_of(w) - 1] -= count
     rings = get_rings(s, g, c) & ((1 << (2 * height)) - 1)
     put_stack(s, g, c, rings, height)
     credit(s, g, scalar(s, g, S_PLAYER), count)
@@ -168,6 +194,7 @@ def extract_lowest(s, g, c, seat):
             below = rings & ((1 << (2 * i)) - 1)
             above = rings >> (2 * (i + 1))
             put_stack(s, g, c, below | (above << (2 * i)), height - 1)
+            s[g, F_SCALAR, S_ON_BOARD + seat - 1] -= 1
             credit(s, g, seat, 1)
             return
 
@@ -184,39 +211,23 @@ def pass_over(s, g, c, seat):
 
 
 @kernel
-def controls_stack(s, g, n, seat):
-    for c in range(n):
-        w = word(s, g, c)
-        if kind_of(w) == STACK and owner_of(w) == seat:
-            return True
-    return False
+def controls_stack(s, g, seat):
+    return scalar(s, g, S_STACKS + seat - 1) > 0
 
 
 @kernel
-def ring_seats(s, g, n):
+def ring_seats(s, g):
     """Bit mask (bit seat-1) of the owners of all rings on the board, buried ones included (rules §9.1)."""
     mask = 0
-    for c in range(n):
-        w = word(s, g, c)
-        if kind_of(w) == STACK:
-            height = height_of(w)
-            if cap_of(w) == height:
-                mask |= 1 << (owner_of(w) - 1)
-            else:
-                rings = get_rings(s, g, c)
-                for i in range(height):
-                    mask |= 1 << ((rings >> (2 * i)) & 3)
+    for q in range(4):
+        if scalar(s, g, S_ON_BOARD + q) > 0:
+            mask |= 1 << q
     return mask
 
 
 @kernel
-def own_rings_on_board(s, g, n, seat):
-    count = 0
-    for c in range(n):
-        w = word(s, g, c)
-        if kind_of(w) == STACK:
-            rings = get_rings(s, g, c)
-            for i in range(height_of(w)):
-                if ring_at(rings, i) == seat:
-                    count += 1
-    return count
+def discount_rings(s, g, c):
+    """Take the rings of the stack on ``c`` out of the counts; they are about to leave the board."""
+    rings = get_rings(s, g, c)
+    for i in range(height_of(word(s, g, c))):
+        s[g, F_SCALAR, S_ON_BOARD + ring_at(rings, i) - 1] -= 1

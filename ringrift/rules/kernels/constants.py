@@ -22,6 +22,7 @@ RINGS_PER_WORD = 8
 # --- cell word ------------------------------------------------------------------------------------
 OWNER_MASK = 7
 KIND_SHIFT = 3
+BLOCKED = 16  # this bit of the word: collapsed or a stack, so that nothing can land there
 KIND_MASK = 3
 HEIGHT_SHIFT = 5
 HEIGHT_MASK = 31
@@ -69,6 +70,15 @@ S_TM = 45  # territory that may win
 S_LPS_ROUNDS = 46
 S_PIE = 47
 NUM_SCALARS = 48
+
+# Knowledge kept while playing, so that nobody has to look over the whole board for it. It follows from the
+# position (`recount` gathers it), and is no part of hashes or of the equality of positions.
+S_STACKS = 48  # 48..51: stacks that the seat controls
+S_MARKERS = 52  # 52..55: markers of the seat
+S_ON_BOARD = 56  # 56..59: rings of the seat on the board, buried ones included
+S_KNOWN = 60  # the bits below
+WHOLE = 1  # << label's seat (0 none): the cells that are no walls for this label are one component
+NO_REGION = 32  # territory phase, and there is nothing to claim
 
 # --- phases ---------------------------------------------------------------------------------------
 RING_PLACEMENT = 0

@@ -1,14 +1,21 @@
 """Lines: maximal straight runs of the mover's markers (rules §8)."""
 
 from ringrift.compile import kernel
-from ringrift.rules.kernels.cells import kind_of, owner_of, scalar, word
-from ringrift.rules.kernels.constants import MARKER, PLANE_RAY, S_DETECT, S_LINE, S_PLAYER
+from ringrift.rules.kernels.cells import scalar, word
+from ringrift.rules.kernels.constants import (
+    KIND_SHIFT,
+    MARKER,
+    PLANE_RAY,
+    S_DETECT,
+    S_LINE,
+    S_MARKERS,
+    S_PLAYER,
+)
 
 
 @kernel
 def own_marker(s, g, c, seat):
-    w = word(s, g, c)
-    return kind_of(w) == MARKER and owner_of(w) == seat
+    return word(s, g, c) == seat | (MARKER << KIND_SHIFT)
 
 
 @kernel
@@ -33,9 +40,15 @@ def run_start(s, g, t, c, axis, seat):
 
 
 @kernel
-def is_run_start(s, g, t, c, axis, seat):
+def run_from(s, g, t, c, axis, seat):
+    """Length of the run if the own marker on ``c`` is its first cell, else 0; lone markers count as 0 too."""
+    x = t.axis_next[c, axis]
+    if x < 0 or not own_marker(s, g, x, seat):
+        return 0
     prev = t.axis_prev[c, axis]
-    return prev < 0 or not own_marker(s, g, prev, seat)
+    if prev >= 0 and own_marker(s, g, prev, seat):
+        return 0
+    return run_length(s, g, t, c, axis, seat)
 
 
 @kernel
@@ -43,13 +56,12 @@ def any_line(s, g, t):
     """Whether the mover has a line of at least Dt cells (rules §8.1)."""
     seat = scalar(s, g, S_PLAYER)
     least = scalar(s, g, S_DETECT)
+    if scalar(s, g, S_MARKERS + seat - 1) < least:
+        return False
     for c in range(t.n):
         if own_marker(s, g, c, seat):
             for axis in range(t.A):
-                if (
-                    is_run_start(s, g, t, c, axis, seat)
-                    and run_length(s, g, t, c, axis, seat) >= least
-                ):
+                if run_from(s, g, t, c, axis, seat) >= least:
                     return True
     return False
 
@@ -64,13 +76,13 @@ def list_lines(s, g, t, out, n):
     exact = scalar(s, g, S_LINE)
     least = scalar(s, g, S_DETECT)
     whole_plane = PLANE_RAY + t.D * t.max_ray
+    if scalar(s, g, S_MARKERS + seat - 1) < least:
+        return n
     for c in range(t.n):
         if not own_marker(s, g, c, seat):
             continue
         for axis in range(t.A):
-            if not is_run_start(s, g, t, c, axis, seat):
-                continue
-            length = run_length(s, g, t, c, axis, seat)
+            length = run_from(s, g, t, c, axis, seat)
             if length < least:
                 continue
             if n < out.size:

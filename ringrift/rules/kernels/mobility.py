@@ -6,8 +6,8 @@ plain move if no stack was passed, of a capture if one was.
 """
 
 from ringrift.compile import kernel
-from ringrift.rules.kernels.cells import cap_of, height_of, kind_of, owner_of, word
-from ringrift.rules.kernels.constants import COLLAPSED, PLANE_RAY, STACK
+from ringrift.rules.kernels.cells import cap_of, controls_stack, height_of, kind_of, owner_of, word
+from ringrift.rules.kernels.constants import BLOCKED, COLLAPSED, PLANE_RAY, STACK
 
 
 @kernel
@@ -17,11 +17,8 @@ def mobile(s, g, t, c, height, cap):
         passed = False
         for k in range(1, t.ray_len[c, d] + 1):
             w = word(s, g, t.ray[c, d, k - 1])
-            kind = kind_of(w)
-            if kind == COLLAPSED:
-                break
-            if kind == STACK:
-                if passed or cap_of(w) > cap:
+            if w & BLOCKED:
+                if passed or kind_of(w) == COLLAPSED or cap_of(w) > cap:
                     break
                 passed = True
             elif k >= height:
@@ -39,11 +36,8 @@ def can_capture(s, g, t, c):
         passed = False
         for k in range(1, t.ray_len[c, d] + 1):
             w = word(s, g, t.ray[c, d, k - 1])
-            kind = kind_of(w)
-            if kind == COLLAPSED:
-                break
-            if kind == STACK:
-                if passed or cap_of(w) > cap:
+            if w & BLOCKED:
+                if passed or kind_of(w) == COLLAPSED or cap_of(w) > cap:
                     break
                 passed = True
             elif passed and k >= height:
@@ -60,6 +54,8 @@ def stack_mobile(s, g, t, c):
 @kernel
 def any_mobile(s, g, t, seat):
     """Whether some stack controlled by ``seat`` can move or capture."""
+    if not controls_stack(s, g, seat):
+        return False
     for c in range(t.n):
         w = word(s, g, c)
         if (
@@ -72,8 +68,24 @@ def any_mobile(s, g, t, seat):
 
 
 @kernel
-def list_rays(s, g, t, c, moves, captures, out, n):
-    """Append the ray actions of the stack on ``c``: plain moves and/or captures (rules §6.1, §7.1, §20.2).
+def open_run(s, g, t, c):
+    """Whether some ray from ``c`` begins with three cells to land on.
+
+    One, two or three rings on the empty cell ``c`` can then all move: the common case of an open board.
+    """
+    for d in range(t.D):
+        if t.ray_len[c, d] >= 3:
+            first = word(s, g, t.ray[c, d, 0])
+            second = word(s, g, t.ray[c, d, 1])
+            third = word(s, g, t.ray[c, d, 2])
+            if (first | second | third) & BLOCKED == 0:
+                return True
+    return False
+
+
+@kernel
+def list_rays(s, g, t, c, moves, out, n):
+    """Append the captures of the stack on ``c``, and its plain moves if wanted (rules §6.1, §7.1, §20.2).
 
     out: int32[:], filled from index ``n``. Returns the new length.
     """
@@ -84,11 +96,8 @@ def list_rays(s, g, t, c, moves, captures, out, n):
         passed = False
         for k in range(1, t.ray_len[c, d] + 1):
             w = word(s, g, t.ray[c, d, k - 1])
-            kind = kind_of(w)
-            if kind == COLLAPSED:
-                break
-            if kind == STACK:
-                if passed or not captures or cap_of(w) > cap:
+            if w & BLOCKED:
+                if passed or kind_of(w) == COLLAPSED or cap_of(w) > cap:
                     break
                 passed = True
             elif k >= height and (passed or moves) and n < out.size:

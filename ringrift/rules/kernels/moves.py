@@ -14,7 +14,6 @@ from ringrift.rules.kernels.cells import (
     has_buried,
     height_of,
     kind_of,
-    own_rings_on_board,
     owner_of,
     scalar,
     word,
@@ -28,6 +27,7 @@ from ringrift.rules.kernels.constants import (
     LINE_PROCESSING,
     MAX_MOVES,
     MOVEMENT,
+    NO_REGION,
     PASS_NO_LINE,
     PASS_NO_MOVEMENT,
     PASS_NO_PLACEMENT,
@@ -41,7 +41,9 @@ from ringrift.rules.kernels.constants import (
     S_DEBT,
     S_FROM,
     S_HAND,
+    S_KNOWN,
     S_MUST,
+    S_ON_BOARD,
     S_PEND,
     S_PHASE,
     S_PLAYER,
@@ -53,7 +55,7 @@ from ringrift.rules.kernels.constants import (
     STACK,
 )
 from ringrift.rules.kernels.lines import list_lines
-from ringrift.rules.kernels.mobility import any_mobile, list_rays, mobile
+from ringrift.rules.kernels.mobility import any_mobile, list_rays, mobile, open_run
 from ringrift.rules.kernels.recovery import eligible, list_slides
 from ringrift.rules.kernels.territory import any_region, list_regions
 
@@ -74,12 +76,12 @@ def elimination_plane(t):
 
 
 @kernel
-def supply(s, g, t, seat):
+def supply(s, g, seat):
     """Rings that ``seat`` may place at most (rules §5.2.3)."""
     hand = scalar(s, g, S_HAND + seat - 1)
     if hand == 0:
         return 0
-    return min(hand, scalar(s, g, S_RINGS) - own_rings_on_board(s, g, t.n, seat))
+    return min(hand, scalar(s, g, S_RINGS) - scalar(s, g, S_ON_BOARD + seat - 1))
 
 
 @kernel
@@ -97,7 +99,7 @@ def one_ring_legal(s, g, t, c, seat):
 
 @kernel
 def any_placement(s, g, t, seat):
-    if supply(s, g, t, seat) <= 0:
+    if supply(s, g, seat) <= 0:
         return False
     for c in range(t.n):
         if one_ring_legal(s, g, t, c, seat):
@@ -108,18 +110,25 @@ def any_placement(s, g, t, seat):
 @kernel
 def list_placements(s, g, t, seat, out, n):
     """Append placements of 1 to 3 rings; a cell that is dead with one ring is not offered (rules §5.2.5)."""
-    most = supply(s, g, t, seat)
+    most = supply(s, g, seat)
     if most <= 0:
         return n
+    most = min(most, 3)
+    if out.size < 3 * t.n:
+        return n
     for c in range(t.n):
+        if word(s, g, c) == EMPTY and open_run(s, g, t, c):
+            for count in range(most):
+                out[n] = count * t.n + c
+                n += 1
+            continue
         if not one_ring_legal(s, g, t, c, seat):
             continue
-        if n < out.size:
-            out[n] = c
-            n += 1
-        if kind_of(word(s, g, c)) == EMPTY:
-            for count in range(2, min(most, 3) + 1):
-                if mobile(s, g, t, c, count, count) and n < out.size:
+        out[n] = c
+        n += 1
+        if word(s, g, c) == EMPTY:
+            for count in range(2, most + 1):
+                if mobile(s, g, t, c, count, count):
                     out[n] = (count - 1) * t.n + c
                     n += 1
     return n
@@ -128,9 +137,9 @@ def list_placements(s, g, t, seat, out, n):
 @kernel
 def may_skip_placement(s, g, t, seat):
     """Whether a placement may be declined (rules §5.4); the hand is known not to be empty."""
-    if controls_stack(s, g, t.n, seat):
+    if controls_stack(s, g, seat):
         return any_mobile(s, g, t, seat)
-    return eligible(s, g, t, seat)
+    return eligible(s, g, seat)
 
 
 @kernel
@@ -192,22 +201,22 @@ def list_all(s, g, t, joint, out):
             return list_buried(s, g, t, seat, out, n)
         must = scalar(s, g, S_MUST)
         if must > 0:
-            n = list_rays(s, g, t, must - 1, True, True, out, n)
+            n = list_rays(s, g, t, must - 1, True, out, n)
         else:
             for c in range(t.n):
                 w = word(s, g, c)
                 if kind_of(w) == STACK and owner_of(w) == seat:
-                    n = list_rays(s, g, t, c, True, True, out, n)
+                    n = list_rays(s, g, t, c, True, out, n)
         if n > 0:
             return n
-        if eligible(s, g, t, seat):
+        if eligible(s, g, seat):
             n = list_slides(s, g, t, joint, out, n)
         if n < out.size:
             out[n] = passing
             n += 1
         return n
     if phase == CAPTURE or phase == CHAIN_CAPTURE:
-        n = list_rays(s, g, t, scalar(s, g, S_FROM) - 1, False, True, out, n)
+        n = list_rays(s, g, t, scalar(s, g, S_FROM) - 1, False, out, n)
         if phase == CAPTURE:
             out[n] = passing
             n += 1
@@ -227,7 +236,8 @@ def list_all(s, g, t, joint, out):
         if scalar(s, g, S_RECOVERED) != 0:
             return list_buried(s, g, t, seat, out, n)
         return list_controlled(s, g, t, seat, out, n)
-    n = list_regions(s, g, t, out, n, MAX_MOVES)
+    if scalar(s, g, S_KNOWN) & NO_REGION == 0:
+        n = list_regions(s, g, t, out, n, np.int64(MAX_MOVES))
     if n < out.size:
         out[n] = passing
         n += 1
@@ -262,9 +272,11 @@ def pass_kind(s, g, t):
             return PASS_SKIP_PLACEMENT
         return PASS_NO_PLACEMENT
     if phase == MOVEMENT:
-        return PASS_SKIP_RECOVERY if eligible(s, g, t, seat) else PASS_NO_MOVEMENT
+        return PASS_SKIP_RECOVERY if eligible(s, g, seat) else PASS_NO_MOVEMENT
     if phase == CAPTURE or phase == CHAIN_CAPTURE:
         return PASS_SKIP_CAPTURE
     if phase == LINE_PROCESSING:
         return PASS_NO_LINE
-    return PASS_SKIP_TERRITORY if any_region(s, g, t) else PASS_NO_TERRITORY
+    if scalar(s, g, S_KNOWN) & NO_REGION == 0 and any_region(s, g, t):
+        return PASS_SKIP_TERRITORY
+    return PASS_NO_TERRITORY

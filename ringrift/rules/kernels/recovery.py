@@ -7,7 +7,6 @@ from ringrift.rules.kernels.cells import (
     extract_lowest,
     has_buried,
     kind_of,
-    owner_of,
     put_marker,
     remove_top,
     scalar,
@@ -15,10 +14,12 @@ from ringrift.rules.kernels.cells import (
 )
 from ringrift.rules.kernels.constants import (
     EMPTY,
-    MARKER,
     PLANE_RAY,
     S_LINE,
+    S_MARKERS,
+    S_ON_BOARD,
     S_PLAYER,
+    S_STACKS,
     STACK,
     STACK_SHIFT,
 )
@@ -26,21 +27,14 @@ from ringrift.rules.kernels.lines import own_marker
 
 
 @kernel
-def eligible(s, g, t, seat):
+def eligible(s, g, seat):
     """Whether ``seat`` controls no stack, owns a marker and has a buried ring (rules §11.1)."""
-    marker = False
-    buried = False
-    for c in range(t.n):
-        w = word(s, g, c)
-        kind = kind_of(w)
-        if kind == STACK:
-            if owner_of(w) == seat:
-                return False
-            if not buried and has_buried(s, g, c, seat):
-                buried = True
-        elif kind == MARKER and owner_of(w) == seat:
-            marker = True
-    return marker and buried
+    # Without a stack of its own, each ring of the seat is buried.
+    return (
+        scalar(s, g, S_STACKS + seat - 1) == 0
+        and scalar(s, g, S_MARKERS + seat - 1) > 0
+        and scalar(s, g, S_ON_BOARD + seat - 1) > 0
+    )
 
 
 @kernel

@@ -3,21 +3,40 @@
 import numpy as np
 
 from ringrift.compile import entry, kernel
+from ringrift.rules.kernels.cells import (
+    get_rings,
+    height_of,
+    kind_of,
+    owner_of,
+    ring_at,
+    scalar,
+    word,
+)
 from ringrift.rules.kernels.constants import (
     F_CELL,
     F_RINGS,
     F_SCALAR,
+    MARKER,
+    NO_REGION,
     NUM_SCALARS,
     RING_PLACEMENT,
     S_HAND,
+    S_KNOWN,
     S_LAST,
+    S_MARKERS,
+    S_ON_BOARD,
+    S_PEND,
     S_PHASE,
     S_PLAYER,
     S_PLAYERS,
     S_PLIES,
+    S_STACKS,
     S_SWAP_OPEN,
     S_TURNS,
+    STACK,
+    TERRITORY_PROCESSING,
 )
+from ringrift.rules.kernels.territory import any_region
 
 
 @entry
@@ -35,6 +54,28 @@ def new_game(s, g, options):
     s[g, F_SCALAR, S_PLAYER] = 1
     s[g, F_SCALAR, S_TURNS] = 1
     s[g, F_SCALAR, S_SWAP_OPEN] = options[7]
+
+
+@entry
+def recount(s, g, t):
+    """Compute what state ``g`` keeps beyond its position (S_STACKS .. S_KNOWN), when no moves led to it."""
+    for i in range(S_STACKS, S_KNOWN + 1):
+        s[g, F_SCALAR, i] = 0
+    for c in range(t.n):
+        w = word(s, g, c)
+        if kind_of(w) == MARKER:
+            s[g, F_SCALAR, S_MARKERS + owner_of(w) - 1] += 1
+        elif kind_of(w) == STACK:
+            s[g, F_SCALAR, S_STACKS + owner_of(w) - 1] += 1
+            rings = get_rings(s, g, c)
+            for i in range(height_of(w)):
+                s[g, F_SCALAR, S_ON_BOARD + ring_at(rings, i) - 1] += 1
+    if (
+        scalar(s, g, S_PHASE) == TERRITORY_PROCESSING
+        and scalar(s, g, S_PEND) == 0
+        and not any_region(s, g, t)
+    ):
+        s[g, F_SCALAR, S_KNOWN] |= NO_REGION
 
 
 @kernel

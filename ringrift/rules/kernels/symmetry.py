@@ -27,6 +27,7 @@ from ringrift.rules.kernels.constants import (
 from ringrift.rules.kernels.lines import run_length
 from ringrift.rules.kernels.moves import legal_actions, num_planes
 from ringrift.rules.kernels.recovery import run_through
+from ringrift.rules.kernels.scratch import scratch_cells
 from ringrift.rules.kernels.territory import region_cells
 
 
@@ -94,7 +95,7 @@ def move_action(s, g, t, sym, k, action):
             cell = _step(t, cell, axis, length - 1)
         return (base + np.int64(sym.axis[k, axis])) * n + np.int64(sym.cell[k, cell])
     if plane < num_planes(t, sym.players):
-        cells = np.empty(n, np.int16)
+        cells = scratch_cells(n)
         size = region_cells(s, g, t, plane - region_plane, cell, cells)
         lowest = n
         for i in range(size):

@@ -10,10 +10,12 @@ from ringrift.rules.kernels.constants import (
     GAME_OVER,
     LINE_PROCESSING,
     LPS_BY_ROUNDS,
+    NO_REGION,
     RING_PLACEMENT,
     S_ACTED,
     S_DEBT,
     S_FROM,
+    S_KNOWN,
     S_LAST,
     S_MUST,
     S_OUT,
@@ -71,9 +73,9 @@ def after_landing(s, g, t, target, chain):
 
 
 @kernel
-def must_eliminate(s, g, t):
+def must_eliminate(s, g):
     """Whether the mover did nothing this turn and controls a stack (rules §10.2)."""
-    return scalar(s, g, S_ACTED) == 0 and controls_stack(s, g, t.n, scalar(s, g, S_PLAYER))
+    return scalar(s, g, S_ACTED) == 0 and controls_stack(s, g, scalar(s, g, S_PLAYER))
 
 
 @kernel
@@ -85,6 +87,7 @@ def clear_turn(s, g):
     s[g, F_SCALAR, S_ACTED] = 0
     s[g, F_SCALAR, S_RECOVERED] = 0
     s[g, F_SCALAR, S_SLIDE] = 0
+    s[g, F_SCALAR, S_KNOWN] &= ~NO_REGION & 0xFFFF
 
 
 @kernel
@@ -101,11 +104,11 @@ def end_turn(s, g, t):
     """END-TURN of rules §13.2: look at victory, pass the turn, note the last-player tracker."""
     mover = scalar(s, g, S_PLAYER)
     players = scalar(s, g, S_PLAYERS)
-    material = material_seats(s, g, t)
+    material = material_seats(s, g)
     for q in range(players):
         if not (material >> q) & 1 and scalar(s, g, S_OUT + q) == 0:
             s[g, F_SCALAR, S_OUT + q] = scalar(s, g, S_TURNS)
-    winner, victory = find_winner(s, g, t, mover)
+    winner, victory = find_winner(s, g, t, mover, material)
     if winner > 0:
         finish(s, g, winner, victory)
         return
@@ -118,7 +121,7 @@ def end_turn(s, g, t):
     s[g, F_SCALAR, S_PLAYER] = seat
     s[g, F_SCALAR, S_TURNS] += 1
     set_phase(s, g, RING_PLACEMENT)
-    if note_turn_start(s, g, t, seat):
+    if note_turn_start(s, g, t, seat, material):
         s[g, F_SCALAR, S_LAST] = mover
         finish(s, g, seat, LPS_BY_ROUNDS)
 
@@ -137,12 +140,15 @@ def go_on(s, g, t, exit_code):
     if exit_code == EXIT_LINES or exit_code == EXIT_PAYMENT:
         regions = any_region(s, g, t)
         if exit_code == EXIT_LINES:
-            forced = not regions and must_eliminate(s, g, t)
+            forced = not regions and must_eliminate(s, g)
             set_phase(s, g, FORCED_ELIMINATION if forced else TERRITORY_PROCESSING)
+            if not regions and not forced:
+                s[g, F_SCALAR, S_KNOWN] |= NO_REGION
             return
         if regions:
             return
-    elif exit_code == EXIT_TERRITORY and must_eliminate(s, g, t):
+    elif exit_code == EXIT_TERRITORY and must_eliminate(s, g):
         set_phase(s, g, FORCED_ELIMINATION)
+        s[g, F_SCALAR, S_KNOWN] &= ~NO_REGION & 0xFFFF
         return
     end_turn(s, g, t)

@@ -1,13 +1,12 @@
 """When a game ends: victory at the end of a turn (rules §14) and exclusive rounds (rules §15)."""
 
 from ringrift.compile import kernel
-from ringrift.rules.kernels.cells import controls_stack, kind_of, owner_of, ring_seats, scalar, word
+from ringrift.rules.kernels.cells import controls_stack, kind_of, ring_seats, scalar, word
 from ringrift.rules.kernels.constants import (
     COLLAPSED,
     EMPTY,
     F_SCALAR,
     LPS_EARLY,
-    MARKER,
     RING_ELIMINATION,
     S_ELIM,
     S_HAND,
@@ -17,6 +16,7 @@ from ringrift.rules.kernels.constants import (
     S_LPS_ROUNDS,
     S_LPS_SEAT,
     S_LPS_SEEN,
+    S_MARKERS,
     S_PLAYERS,
     S_TERR,
     S_TM,
@@ -31,9 +31,9 @@ from ringrift.rules.kernels.moves import any_placement
 
 
 @kernel
-def material_seats(s, g, t):
+def material_seats(s, g):
     """Bit mask of the seats with a ring anywhere: on the board, buried, or in hand."""
-    mask = ring_seats(s, g, t.n)
+    mask = ring_seats(s, g)
     for q in range(scalar(s, g, S_PLAYERS)):
         if scalar(s, g, S_HAND + q) > 0:
             mask |= 1 << q
@@ -72,8 +72,11 @@ def unique_maximum(values, players):
 
 
 @kernel
-def find_winner(s, g, t, last):
-    """(winner, victory) at the end of the turn of seat ``last``; (0, 0) when the game goes on (rules §14)."""
+def find_winner(s, g, t, last, material):
+    """(winner, victory) at the end of the turn of seat ``last``; (0, 0) when the game goes on (rules §14).
+
+    ``material``: mask of `material_seats`.
+    """
     players = scalar(s, g, S_PLAYERS)
     for q in range(players):
         if scalar(s, g, S_ELIM + q) >= scalar(s, g, S_VT):
@@ -85,10 +88,9 @@ def find_winner(s, g, t, last):
         own = scalar(s, g, S_TERR + q)
         if own >= scalar(s, g, S_TM) and own > total - own:
             return q + 1, TERRITORY_CONTROL
-    material = material_seats(s, g, t)
     stacks = False
     for q in range(players):
-        if controls_stack(s, g, t.n, q + 1):
+        if controls_stack(s, g, q + 1):
             stacks = True
             if material == 1 << q:
                 return q + 1, LPS_EARLY
@@ -117,22 +119,22 @@ def find_winner(s, g, t, last):
     seat = unique_maximum(values, players)
     if seat > 0:
         return seat, STALEMATE_RINGS
-    markers = [0, 0, 0, 0]
-    for c in range(t.n):
-        w = word(s, g, c)
-        if kind_of(w) == MARKER:
-            markers[owner_of(w) - 1] += 1
-    seat = unique_maximum((markers[0], markers[1], markers[2], markers[3]), players)
+    values = (
+        scalar(s, g, S_MARKERS),
+        scalar(s, g, S_MARKERS + 1),
+        scalar(s, g, S_MARKERS + 2),
+        scalar(s, g, S_MARKERS + 3),
+    )
+    seat = unique_maximum(values, players)
     return (seat if seat > 0 else last), STALEMATE_MARKERS
 
 
 @kernel
-def note_turn_start(s, g, t, seat):
+def note_turn_start(s, g, t, seat, material):
     """Update the last-player tracker at the start of a turn (rules §15.2).
 
-    Returns whether ``seat`` has won by exclusive rounds (rules §15.3).
+    ``material``: mask of `material_seats`. Returns whether ``seat`` has won by exclusive rounds (rules §15.3).
     """
-    material = material_seats(s, g, t)
     leader = scalar(s, g, S_LPS_LEADER)
     exclusive = scalar(s, g, S_LPS_SEAT)
     seen = scalar(s, g, S_LPS_SEEN)

@@ -14,6 +14,7 @@ from ringrift.compile import entry, kernel
 from ringrift.rules.kernels.cells import scalar
 from ringrift.rules.kernels.constants import MAX_MOVES, S_PLAYER, S_VT
 from ringrift.rules.kernels.moves import list_all, num_planes
+from ringrift.rules.kernels.state import recount
 from ringrift.rules.kernels.symmetry import move_action, move_state
 
 
@@ -72,6 +73,7 @@ def policy_rows(
     for b in range(rows.size):
         row = rows[b]
         move_state(states, row, t, sym, which[b], moved, b)
+        recount(moved, b, t)  # a dataset may be older than what states know of themselves
         out_count[b] = 0
         if full[row]:
             begin = index[row]
