@@ -258,6 +258,21 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
         error_model="numpy",
         no_cpython_wrapper=True,
         no_cfunc_wrapper=True,
+        forceinline=False,
+        _nrt=False,
+    )(function)
+
+
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a kernel into its caller: for a large one with a single call site, where handing over the hundred
+    words of the tables costs more than the call is worth.
+    """
+    return numba.njit(  # type: ignore[no-any-return]
+        nogil=True,
+        error_model="numpy",
+        no_cpython_wrapper=True,
+        no_cfunc_wrapper=True,
+        forceinline=True,
         _nrt=False,
     )(function)
 
