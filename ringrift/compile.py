@@ -258,6 +258,23 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
         error_model="numpy",
         no_cpython_wrapper=True,
         no_cfunc_wrapper=True,
+        forceinline=False,
+        _nrt=False,
+    )(function)
+
+
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a kernel into its caller: for a large one with a single call site.
+
+    A call hands over the hundred words of the tables; with these few kernels inlined, playouts are 1.4
+    times as fast.
+    """
+    return numba.njit(  # type: ignore[no-any-return]
+        nogil=True,
+        error_model="numpy",
+        no_cpython_wrapper=True,
+        no_cfunc_wrapper=True,
+        forceinline=True,
         _nrt=False,
     )(function)
 

@@ -6,7 +6,6 @@ import os
 import random
 import re
 import select
-import signal
 import subprocess
 import sys
 import time
@@ -112,6 +111,8 @@ class Pipe(_Lines):
         super().__init__(folder)
         self.log = folder / "engine.log"
         self.child: subprocess.Popen[bytes] | None = None
+        # The first engine may have to compile, which no input is to blame for.
+        self._ask(self._start(), b"", 600)
 
     def make(self, rng: random.Random) -> bytes:
         """A dialogue; limits of time are left out, for a search of an hour is no fault."""
@@ -132,24 +133,7 @@ class Pipe(_Lines):
     def read(self, data: bytes) -> bool:
         """Feed it, ask whether it is there, and read all that it says."""
         child = self.child or self._start()
-        assert child.stdin is not None
-        assert child.stdout is not None
-        fence = b"\nstop\nquery fence\nisready\n"
-        said, left = b"", data + fence
-        last = time.monotonic()
-        while b"unknown question 'fence'" not in said or not said.endswith(b"readyok\n"):
-            if child.poll() is not None:
-                break
-            hold(time.monotonic() - last < 30, f"no answer in 30 s, after {said[-200:]!r}")
-            ready, free, _ = select.select([child.stdout], [child.stdin] if left else [], [], 0.5)
-            if free:
-                try:
-                    left = left[os.write(child.stdin.fileno(), left[:4096]) :]
-                except BrokenPipeError:
-                    left = b""
-            if ready:
-                said += os.read(child.stdout.fileno(), 1 << 16)
-                last = time.monotonic()
+        said = self._ask(child, data, 30)
         log = self.log.read_text(errors="replace")
         hold("Traceback" not in log and "Error" not in log, f"on stderr: {log[-300:]}")
         if child.poll() is not None:
@@ -159,10 +143,31 @@ class Pipe(_Lines):
             hold(re.search(rb"(^|\n)\s*quit(\s|$)", data) is not None, "it ended unasked")
         return all([check(line) for line in said.decode().splitlines()][:-2])
 
+    def _ask(self, child: subprocess.Popen[bytes], data: bytes, patience: float) -> bytes:
+        """Send bytes, then a question; all that is said until its answer, or until the child ends."""
+        assert child.stdin is not None
+        assert child.stdout is not None
+        said, left = b"", data + b"\nstop\nquery fence\nisready\n"
+        last = time.monotonic()
+        while b"unknown question 'fence'" not in said or not said.endswith(b"readyok\n"):
+            if child.poll() is not None:
+                return said
+            silent = time.monotonic() - last
+            hold(silent < patience, f"no answer in {patience:.0f} s, after {said[-200:]!r}")
+            ready, free, _ = select.select([child.stdout], [child.stdin] if left else [], [], 0.5)
+            if free:
+                try:
+                    left = left[os.write(child.stdin.fileno(), left[:4096]) :]
+                except BrokenPipeError:
+                    left = b""
+            if ready:
+                said += os.read(child.stdout.fileno(), 1 << 16)
+                last = time.monotonic()
+        return said
+
     def close(self) -> None:
         """End the child."""
         if self.child is not None:
-            if self.child.poll() is None:
-                self.child.send_signal(signal.SIGTERM)
-            self.child.communicate(timeout=10)
+            self.child.kill()
+            self.child.communicate()
             self.child = None

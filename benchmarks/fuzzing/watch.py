@@ -85,7 +85,7 @@ def _peak() -> int:
 
 
 def _child(
-    maker: Maker, seed: int, first: int, deadline: float, count: int, shared: Any, out: Any
+    maker: Maker, seed: int, first: int, seconds: float, count: int, shared: Any, out: Any
 ) -> None:
     """Read inputs until time or count is up; `shared` is (number, accepted, rejected, peak)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -95,6 +95,7 @@ def _child(
     with tempfile.TemporaryDirectory() as name:
         reader = maker(Path(name))
         number, base = first, 0
+        deadline = time.time() + seconds  # compilation, where there was any, is not counted
         while time.time() < deadline and number < first + count:
             data = make_input(reader, seed, number)
             shared[0] = number
@@ -118,21 +119,19 @@ def watch(maker: Maker, name: str, seed: int, seconds: float, count: int = sys.m
     """Fuzz one reader for so many seconds, or so many inputs; start again after a hang or a crash."""
     context = multiprocessing.get_context("spawn")
     tally = Tally(name)
-    start = time.time()
-    deadline = start + seconds
     number = 0
-    while time.time() < deadline and number < count and len(tally.findings) < MOST:
+    while tally.seconds < seconds and number < count and len(tally.findings) < MOST:
         shared = context.Array("q", [-1, 0, 0, 0], lock=False)
         out: Any = context.Queue()
         child = context.Process(
             target=_child,
-            args=(maker, seed, number, deadline, count - number, shared, out),
+            args=(maker, seed, number, seconds - tally.seconds, count - number, shared, out),
             daemon=False,
         )
         child.start()
         told: list[tuple[int, str]] = []
         try:
-            what = _follow(child, shared, out, told)
+            what = _follow(child, shared, out, told, tally)
         finally:
             if child.is_alive():
                 child.kill()
@@ -146,14 +145,17 @@ def watch(maker: Maker, name: str, seed: int, seconds: float, count: int = sys.m
         if not what:
             break
         number = max(shared[0], number) + 1
-    tally.seconds = time.time() - start
     return tally
 
 
-def _follow(child: Any, shared: Any, out: Any, told: list[tuple[int, str]]) -> str:
+def _follow(child: Any, shared: Any, out: Any, told: list[tuple[int, str]], tally: Tally) -> str:
     """Wait for the end of a child; what it died of, empty if it ended well."""
     at, since = -1, time.monotonic()
+    last = since
     while True:
+        now = time.monotonic()
+        tally.seconds += now - last if at != -1 else 0.0
+        last = now
         with contextlib.suppress(queue.Empty):
             while True:
                 told.append(out.get_nowait())

@@ -208,7 +208,7 @@ def _check_end(record: GameRecord, game: Game) -> None:
 
 def _difference(path: Path, trace: TraceGame, found: Difference) -> Problem:
     """A difference of the gate as the problem of a line: move i stands i lines after the header."""
-    reason = f"move {found.move}: {found.subject}" if found.move else found.subject
+    reason = f"move {found.move}: {_cut(found.subject)}" if found.move else _cut(found.subject)
     line = trace.line + found.move
     legal: tuple[str, ...] = ()
     if found.subject == NOT_LEGAL:
@@ -234,4 +234,5 @@ NOT_LEGAL = "the move played is not legal here"
 
 def _cut(text: str) -> str:
     line = " ".join(text.split())
+    line = line if line.isprintable() else repr(line)
     return line if len(line) <= 100 else line[:97] + "..."

@@ -171,7 +171,7 @@ class _Replay:
         if recorded is not None:
             if state != recorded:
                 keys = [key for key in state if state[key] != recorded.get(key)]
-                keys += [key for key in recorded if key not in state]
+                keys += [key[:30] for key in recorded if key not in state]
                 return self.difference(
                     number,
                     f"state after {played}, in {', '.join(keys)}",

@@ -1,6 +1,6 @@
 """What a move does: board effects (rules §5-§11) and the step to the next phase (rules §4)."""
 
-from ringrift.compile import entry, kernel
+from ringrift.compile import entry, inlined, kernel
 from ringrift.rules.kernels.cells import (
     cap_of,
     collapse,
@@ -172,7 +172,7 @@ def do_pass(s, g):
     return STAY
 
 
-@kernel
+@inlined
 def apply_kernel(s, g, t, code):
     """Apply one legal move or action; trusts that it is legal (rules §4.8 names them).
 

@@ -7,7 +7,7 @@ once, after which the state waits in S_SLIDE for the choice of the stack (rules 
 
 import numpy as np
 
-from ringrift.compile import entry, kernel
+from ringrift.compile import entry, inlined, kernel
 from ringrift.rules.kernels.cells import (
     cap_of,
     controls_stack,
@@ -174,7 +174,7 @@ def list_buried(s, g, t, seat, out, n):
     return n
 
 
-@kernel
+@inlined
 def list_all(s, g, t, joint, out):
     """The complete legal list of the state; returns its length (0 only when the game is over)."""
     phase = scalar(s, g, S_PHASE)

@@ -6,7 +6,7 @@ it is in records. Every function here stops writing when its log is full and say
 
 import numpy as np
 
-from ringrift.compile import entry, kernel
+from ringrift.compile import entry, inlined, kernel
 from ringrift.rules.kernels.apply import apply_kernel
 from ringrift.rules.kernels.cells import copy_state, scalar
 from ringrift.rules.kernels.constants import (
@@ -32,7 +32,7 @@ def record_code(s, g, t, code):
     return action | ((code & ACTION_MASK) % t.n + 1) << STACK_SHIFT
 
 
-@kernel
+@inlined
 def play_code(s, g, t, code, log, length):
     """Apply a move and log it unless it only begins a slide. Returns the new log length, -1 when full."""
     joined = record_code(s, g, t, code)

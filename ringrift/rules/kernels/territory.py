@@ -22,7 +22,7 @@ Runs of a label, int64[R_ROWS, runs], in order of their cells:
 
 import numpy as np
 
-from ringrift.compile import entry, kernel
+from ringrift.compile import entry, inlined, kernel
 from ringrift.rules.kernels.cells import (
     collapse,
     controls_stack,
@@ -251,7 +251,7 @@ def known_before(s, g, t, masks, label, shown):
     return False
 
 
-@kernel
+@inlined
 def scan_regions(s, g, t, masks, runs, out, n, limit):
     """The body of `list_regions`, with room for masks and runs."""
     active = count_bits(ring_seats(s, g))

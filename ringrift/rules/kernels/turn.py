@@ -1,6 +1,6 @@
 """The turn state machine: which phase follows which (rules §4.2-§4.6, §13)."""
 
-from ringrift.compile import kernel
+from ringrift.compile import inlined, kernel
 from ringrift.rules.kernels.cells import controls_stack, kind_of, owner_of, scalar, word
 from ringrift.rules.kernels.constants import (
     CAPTURE,
@@ -99,7 +99,7 @@ def finish(s, g, winner, victory):
     set_phase(s, g, GAME_OVER)
 
 
-@kernel
+@inlined
 def end_turn(s, g, t):
     """END-TURN of rules §13.2: look at victory, pass the turn, note the last-player tracker."""
     mover = scalar(s, g, S_PLAYER)
@@ -126,7 +126,7 @@ def end_turn(s, g, t):
         finish(s, g, seat, LPS_BY_ROUNDS)
 
 
-@kernel
+@inlined
 def go_on(s, g, t, exit_code):
     """Leave a phase by one of the exits below; STAY changes nothing.
 
