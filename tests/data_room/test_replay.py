@@ -5,12 +5,21 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from ringrift.configs import ALL_CONFIGS, Config
 from ringrift.data.replay import check_end, check_legal, replay_record
 from ringrift.errors import BadInput
 from ringrift.rules.game import Game
+from ringrift.rules.kernels import constants as k
 from ringrift.rules.records import GameRecord
+
+
+def same(one: NDArray[np.uint16], other: NDArray[np.uint16]) -> bool:
+    """Whether two states [6, N] are equal, but for what somebody has found out by looking."""
+    one, other = one.copy(), other.copy()
+    one[k.F_SCALAR, k.S_KNOWN] = other[k.F_SCALAR, k.S_KNOWN] = 0
+    return np.array_equal(one, other)
 
 
 @pytest.mark.parametrize("config", [c for c in ALL_CONFIGS if c.board != "hexagonal"], ids=str)
@@ -20,9 +29,9 @@ def test_replay_is_the_game(config: Config, record_of: Callable[[Config, int], G
     played = replay_record(record)
     game = Game.new(config)
     for i, move in enumerate(record.moves):
-        assert np.array_equal(played.states[i], game.states[0]), f"before move {i + 1} {move}"
+        assert same(played.states[i], game.states[0]), f"before move {i + 1} {move}"
         game.apply(move)
-    assert np.array_equal(played.final, game.states[0])
+    assert same(played.final, game.states[0])
     assert played.outcome == game.result
     check_end(record, played)
     check_legal(record)

@@ -68,22 +68,6 @@ def any_mobile(s, g, t, seat):
 
 
 @kernel
-def open_run(s, g, t, c):
-    """Whether some ray from ``c`` begins with three cells to land on.
-
-    One, two or three rings on the empty cell ``c`` can then all move: the common case of an open board.
-    """
-    for d in range(t.D):
-        if t.ray_len[c, d] >= 3:
-            first = word(s, g, t.ray[c, d, 0])
-            second = word(s, g, t.ray[c, d, 1])
-            third = word(s, g, t.ray[c, d, 2])
-            if (first | second | third) & BLOCKED == 0:
-                return True
-    return False
-
-
-@kernel
 def list_rays(s, g, t, c, moves, out, n):
     """Append the captures of the stack on ``c``, and its plain moves if wanted (rules §6.1, §7.1, §20.2).
 

@@ -55,8 +55,17 @@ from ringrift.rules.kernels.constants import (
     STACK,
 )
 from ringrift.rules.kernels.lines import list_lines
-from ringrift.rules.kernels.mobility import any_mobile, list_rays, mobile, open_run
+from ringrift.rules.kernels.mobility import any_mobile, list_rays, mobile
+from ringrift.rules.kernels.openness import (
+    OPEN_ROWS,
+    OPEN_STEPS,
+    fill_open_rows,
+    open_cells,
+    row_begin,
+    row_end,
+)
 from ringrift.rules.kernels.recovery import eligible, list_slides
+from ringrift.rules.kernels.scratch import scratch
 from ringrift.rules.kernels.territory import any_region, list_regions
 
 
@@ -110,27 +119,30 @@ def any_placement(s, g, t, seat):
 @kernel
 def list_placements(s, g, t, seat, out, n):
     """Append placements of 1 to 3 rings; a cell that is dead with one ring is not offered (rules §5.2.5)."""
-    most = supply(s, g, seat)
-    if most <= 0:
+    most = min(supply(s, g, seat), 3)
+    if most <= 0 or out.size < n + 3 * t.n:
         return n
-    most = min(most, 3)
-    if out.size < 3 * t.n:
-        return n
-    for c in range(t.n):
-        if word(s, g, c) == EMPTY and open_run(s, g, t, c):
-            for count in range(most):
-                out[n] = count * t.n + c
+    rows = scratch(OPEN_ROWS, t.side + 2 * OPEN_STEPS)
+    fill_open_rows(s, g, t, rows)
+    c = 0
+    for r in range(t.side):
+        anything = open_cells(t, rows, r)
+        for b in range(row_begin(t, r), row_end(t, r)):
+            if (anything >> b) & 1:
+                # one, two or three rings can all move; what is written beyond `most` is written over
+                out[n] = c
+                out[n + 1] = t.n + c
+                out[n + 2] = 2 * t.n + c
+                n += most
+            elif one_ring_legal(s, g, t, c, seat):
+                out[n] = c
                 n += 1
-            continue
-        if not one_ring_legal(s, g, t, c, seat):
-            continue
-        out[n] = c
-        n += 1
-        if word(s, g, c) == EMPTY:
-            for count in range(2, most + 1):
-                if mobile(s, g, t, c, count, count):
-                    out[n] = (count - 1) * t.n + c
-                    n += 1
+                if word(s, g, c) == EMPTY:
+                    for count in range(2, most + 1):
+                        if mobile(s, g, t, c, count, count):
+                            out[n] = (count - 1) * t.n + c
+                            n += 1
+            c += 1
     return n
 
 
