@@ -153,6 +153,8 @@ class Pipe(_Lines):
             if child.poll() is not None:
                 return said
             silent = time.monotonic() - last
+            if silent > patience and "compiling" in self.log.read_text(errors="replace"):
+                patience = 600  # another agent of the engine, in a tree whose kernels have changed
             hold(silent < patience, f"no answer in {patience:.0f} s, after {said[-200:]!r}")
             ready, free, _ = select.select([child.stdout], [child.stdin] if left else [], [], 0.5)
             if free:

@@ -128,3 +128,30 @@ def test_a_changed_section_is_checked_again():
     assert training.replace(batch_size=8).batch_size == 8
     with pytest.raises(BadInput, match="batch_size: expected at least 2"):
         training.replace(batch_size=0)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("? [a, b]\n: 1\n", "line 1: a key cannot be ['a', 'b']"),
+        ("loop: " + "[" * 5000, "nested too deeply"),
+        ("loop: {" + "x" * 900 + ": 1}", "section loop: unknown key 'xxx"),
+        ("training: {seed: '" + "y" * 100_000 + "'}", ": "),
+    ],
+)
+def test_odd_files_are_one_short_line(tmp_path, text, message):
+    """Keys that are no words, deep nesting and long texts are told in one short line."""
+    path = tmp_path / "odd.yaml"
+    path.write_text(text)
+    with pytest.raises(BadInput) as caught:
+        Settings.load(path, {})
+    assert message in str(caught.value)
+    assert len(str(caught.value)) < 5000
+    assert "\n" not in str(caught.value)
+
+
+def test_odd_variables_are_one_printable_line():
+    """A variable whose name holds control characters or no letters at all is told printably."""
+    with pytest.raises(BadInput) as caught:
+        Settings.load(None, {"RINGRIFT__TRAINING__\udc98\n": "1"})
+    assert str(caught.value).isprintable()
