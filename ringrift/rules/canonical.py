@@ -481,6 +481,11 @@ def _load_plus(scalars: NDArray[np.uint16], players: int, state: Mapping[str, An
     scalars[k.S_SWAP_OPEN] = swap_open = _flag(state["swap_open"], "swap_open")
     if swap_open and not scalars[k.S_PIE]:
         raise _bad("swap_open", "is true although options.pie is false")
+    if swap_open and (scalars[k.S_HAND + 1] == 0 or state["collapsed"]):
+        raise _bad(
+            "swap_open",
+            "is true, but seat 2 must have moved: its hand is empty, or cells are collapsed",
+        )
     over = state["phase"] == "game_over"
     winner = _integer(state["winner"], "winner", 0, players)
     victory = state["victory"]

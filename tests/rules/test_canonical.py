@@ -152,6 +152,7 @@ def test_state_plus_must_agree_with_itself():
     plus = Game.new(CONFIG).state_plus()
     for changes, message in (
         ({"swap_open": True, "options": {**plus["options"], "pie": False}}, "swap_open"),
+        ({"swap_open": True, "hand": [18, 0], "elim": [9, 9]}, "seat 2 must have moved"),
         ({"winner": 1}, "winner"),
         ({"victory": "checkmate"}, "unknown ending"),
         ({"lps": {**plus["lps"], "real": [1]}}, "lps.real"),
