@@ -230,11 +230,13 @@ class Turn:
 #: The turn for this build's cache folder.
 TURN = Turn(CACHE_DIR)
 
-# Importing numba makes half a million objects that all stay: collecting in between costs a tenth of the time.
+# Importing numba makes half a million objects that all stay. Looking through them for garbage, while they are
+# made, while numba sets itself up for the first kernel, and at exit, took a quarter of a short program's time.
 _collects = gc.isenabled()
 gc.disable()
 import numba  # noqa: E402  (see above)
 
+gc.freeze()
 if _collects:
     gc.enable()
 
