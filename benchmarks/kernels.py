@@ -1,11 +1,11 @@
-"""Compiled loops of the benchmarks, so that what is timed is not the crossing from Python."""
+"""Compiled loops of the benchmarks: what is timed is the call from compiled code, not the crossing from Python."""
 
 import numpy as np
 
 from ringrift.compile import entry
-from ringrift.rules.kernels.apply import apply_move
+from ringrift.rules.kernels.apply import apply_kernel
 from ringrift.rules.kernels.cells import copy_state
-from ringrift.rules.kernels.moves import legal_moves
+from ringrift.rules.kernels.moves import list_all
 from ringrift.rules.kernels.play import playout
 
 
@@ -52,7 +52,7 @@ def list_each(states, t, out_codes):
     """The complete legal list of each state; returns the number of moves of all."""
     total = 0
     for g in range(states.shape[0]):
-        total += legal_moves(states, g, t, out_codes)
+        total += list_all(states, g, t, np.bool_(1), out_codes)
     return total
 
 
@@ -61,7 +61,7 @@ def apply_each(states, t, codes, s):
     """A move in a copy of each state; ``s``: uint16[1, F, N]. Less `copy_each` it is the time to apply."""
     for g in range(states.shape[0]):
         copy_state(states, g, s, 0)
-        apply_move(s, 0, t, np.int64(codes[g]))
+        apply_kernel(s, np.int64(0), t, np.int64(codes[g]))
 
 
 @entry
