@@ -30,6 +30,12 @@ _SETTINGS = (
     b"rings value 0", b"line_detect value 4", b"lps_rounds value 1", b"lps_rounds value 3",
 )  # fmt: skip
 
+#: Makes an engine compile all that its agents need, which no input is to blame for.
+WARM = b"".join(
+    b"setoption name agent value %b\nisready\ngo nodes 1\n" % agent
+    for agent in (b"heuristic", b"random")
+)
+
 
 class _Lines:
     """Lines that a program could send, right or wrong."""
@@ -79,6 +85,11 @@ class Protocol(_Lines):
 
     name = "protocol"
 
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        warm = [WARM]
+        serve(Ugi(), lambda _: warm.pop() if warm else b"", lambda _: None)
+
     def make(self, rng: random.Random) -> bytes:
         """A short dialogue."""
         return self.lines(rng, 12)
@@ -111,8 +122,7 @@ class Pipe(_Lines):
         super().__init__(folder)
         self.log = folder / "engine.log"
         self.child: subprocess.Popen[bytes] | None = None
-        # The first engine may have to compile, which no input is to blame for.
-        self._ask(self._start(), b"", 600)
+        self._ask(self._start(), WARM, 600)
 
     def make(self, rng: random.Random) -> bytes:
         """A dialogue; limits of time are left out, for a search of an hour is no fault."""
