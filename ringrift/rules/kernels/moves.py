@@ -129,11 +129,11 @@ def list_placements(s, g, t, seat, out, n):
         anything = open_cells(t, rows, r)
         for b in range(row_begin(t, r), row_end(t, r)):
             if (anything >> b) & 1:
-                # one, two or three rings can all move; what is written beyond `most` is written over
+                # all that may be placed can move; what is written beyond it is written over
                 out[n] = c
                 out[n + 1] = t.n + c
                 out[n + 2] = 2 * t.n + c
-                n += most
+                n += most if word(s, g, c) == EMPTY else 1
             elif one_ring_legal(s, g, t, c, seat):
                 out[n] = c
                 n += 1

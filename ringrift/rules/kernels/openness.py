@@ -1,19 +1,19 @@
 """Cells in the open: all at once, those from which three free cells follow in some direction.
 
-One, two or three rings placed on an empty cell of that kind can all move (rules §5.2), which spares most cells of
-most positions the walk of `mobility.mobile`. Sets of cells are row masks as in territory.py; on every board a step in
+One, two or three rings placed on an empty cell of that kind can all move, and a ring on a stack of up to two (rules
+§5.2), which spares most cells of most positions the walk of `mobility.mobile`. Sets of cells are row masks as in territory.py; on every board a step in
 direction (dr, db) goes from bit b of row r to bit b + db of row r + dr.
 """
 
 import numpy as np
 
 from ringrift.compile import kernel
-from ringrift.rules.kernels.cells import word
-from ringrift.rules.kernels.constants import BLOCKED, EMPTY
+from ringrift.rules.kernels.cells import height_of, kind_of, word
+from ringrift.rules.kernels.constants import BLOCKED, EMPTY, STACK
 
 #: Rows of the masks: int64[OPEN_ROWS, OPEN_STEPS + side + OPEN_STEPS], zero beyond the board.
 FREE = 0  # cells to land on
-BARE = 1  # empty cells
+LOW = 1  # empty cells, and stacks of at most OPEN_STEPS - 1 rings
 OPEN_ROWS = 2
 
 #: Free cells that make a direction open.
@@ -44,14 +44,15 @@ def fill_open_rows(s, g, t, rows):
     c = 0
     for r in range(t.side):
         free = 0
-        bare = 0
+        low = 0
         for b in range(row_begin(t, r), row_end(t, r)):
             w = word(s, g, c)
             free |= np.int64(w & BLOCKED == 0) << b
-            bare |= np.int64(w == EMPTY) << b
+            stack = np.int64(kind_of(w) == STACK) & np.int64(height_of(w) < OPEN_STEPS)
+            low |= (np.int64(w == EMPTY) | stack) << b
             c += 1
         rows[FREE, OPEN_STEPS + r] = free
-        rows[BARE, OPEN_STEPS + r] = bare
+        rows[LOW, OPEN_STEPS + r] = low
 
 
 @kernel
@@ -63,8 +64,8 @@ def stepped(rows, r, db):
 
 @kernel
 def open_cells(t, rows, r):
-    """Empty cells of row ``r`` in the open."""
-    bare = rows[BARE, OPEN_STEPS + r]
+    """Empty cells and low stacks of row ``r`` in the open."""
+    low = rows[LOW, OPEN_STEPS + r]
     found = 0
     for i in range(t.D):
         dr = STEPS[i][0]
@@ -74,6 +75,6 @@ def open_cells(t, rows, r):
             & stepped(rows, r + 2 * dr, 2 * db)
             & stepped(rows, r + 3 * dr, 3 * db)
         )
-        if bare & ~found == 0:
+        if low & ~found == 0:
             break
-    return bare & found
+    return low & found
