@@ -42,6 +42,7 @@ class NetworkAgent:
                 spec.max_considered,
                 spec.c_visit,
                 spec.c_scale,
+                rule=spec.rule,
             )
 
     def choose(self, states: NDArray[np.uint16], seeds: NDArray[np.uint64]) -> NDArray[np.int32]:

@@ -95,7 +95,12 @@ class NetworkThinker:
                 self._pools.pop(next(iter(self._pools)))
             spec = self.spec
             pool = SearchPool(
-                self.evaluator, list(budgets), spec.max_considered, spec.c_visit, spec.c_scale
+                self.evaluator,
+                list(budgets),
+                spec.max_considered,
+                spec.c_visit,
+                spec.c_scale,
+                rule=spec.rule,
             )
         self._pools[budgets] = pool
         return pool

@@ -24,6 +24,7 @@ class AgentSpec:
     max_considered   root actions that enter sequential halving     16       16 (same)
     c_visit          σ(q) = (c_visit + max N) · c_scale · q         50       50 (same, §3.4)
     c_scale          the same                                       1.0      1.0 board games, 0.1 mctx
+    rule             of the search, "gumbel" or "puct"              gumbel   --
     ================ ============================================== ======== =========================
     """
 
@@ -35,6 +36,7 @@ class AgentSpec:
     max_considered: int = 16
     c_visit: float = 50.0
     c_scale: float = 1.0
+    rule: str = "gumbel"
 
     def __post_init__(self) -> None:
         """Refuse kinds that do not exist and budgets that make no sense."""
@@ -57,11 +59,16 @@ class AgentSpec:
             parts.append(self.model_sha256[:12])
         if self.simulations is not None:
             parts.append(f"s{self.simulations}")
+        if self.rule != "gumbel":
+            parts.append(self.rule)
         return ":".join(parts)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON form."""
-        return asdict(self)
+        """Plain JSON form, part of the ids of matches: a rule that came later is left out where it says nothing."""
+        found = asdict(self)
+        if self.rule == "gumbel":
+            del found["rule"]
+        return found
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:

@@ -123,6 +123,8 @@ def search_of(settings: Settings, simulations: int | None, games: int) -> Selfpl
         max_considered=search.max_considered,
         c_visit=search.c_visit,
         c_scale=search.c_scale,
+        rule=search.rule,
+        tree_reuse=search.tree_reuse,
         temperature=play.temperature,
         temperature_final=play.temperature_final,
         temperature_decisions=play.temperature_decisions,

@@ -66,6 +66,7 @@ class AgentNames:
             max_considered=self.search.max_considered,
             c_visit=self.search.c_visit,
             c_scale=self.search.c_scale,
+            rule=self.search.rule,
         )
 
     def path(self, sha256: str) -> Path:

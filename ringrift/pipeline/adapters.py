@@ -161,6 +161,8 @@ def play_shard(work: ShardWork, model: Path, folder: Path, progress: Progress) -
             max_considered=search.max_considered,
             c_visit=search.c_visit,
             c_scale=search.c_scale,
+            rule=search.rule,
+            tree_reuse=search.tree_reuse,
             temperature=rules.temperature,
             temperature_final=rules.temperature_final,
             temperature_decisions=rules.temperature_decisions,

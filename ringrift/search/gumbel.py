@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil, log2
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ringrift.errors import BadInput
+from ringrift.errors import BadInput, nearest
 from ringrift.rules.boards import board, tables
 from ringrift.rules.kernels.constants import NUM_FIELDS
 from ringrift.search.evaluator import Evaluator
@@ -20,27 +21,33 @@ from ringrift.search.kernels import lockstep
 from ringrift.search.kernels.lockstep import Slots, make_scratch
 from ringrift.search.kernels.tree import make_trees
 
+#: Rules of the search: Gumbel (Danihelka 2022), or plain PUCT (Silver 2018).
+RULES: Final = ("gumbel", "puct")
+
 
 @dataclass(frozen=True, slots=True)
-class GumbelParameters:
-    """What decides a search beside the network.
+class Puct:
+    """Constants of plain PUCT; the formulas are in ringrift/search/kernels/policy.py.
 
-    ================ ============================================== ======== =========================
+    ================ ============================================== ======== ===========================
     field            meaning                                        default  published
-    ================ ============================================== ======== =========================
-    simulations      leaves per search                              64       16-200 (Danihelka 2022)
-    max_considered   root actions that enter sequential halving     16       16 (same, §5)
-    c_visit          σ(q) = (c_visit + max N) · c_scale · q         50       50 (same, §3.4)
-    c_scale          the same                                       1.0      1.0 (same)
-    noise            scale of the root's Gumbel variables           0        1 in training, 0 in play
-    ================ ============================================== ======== =========================
+    ================ ============================================== ======== ===========================
+    c_init           weight of the prior in the first visits        1.25     1.25 (AlphaZero, supplement)
+    c_base           visits after which that weight grows           19652    19652 (same)
+    fpu              what an untried action is worth less than its  0.2      0.2 (KataGo, Wu 2019)
+                     position, at a prior of 1 tried, on [-1, 1]
+    noise_share      share of Dirichlet noise in the root's priors  0.25     0.25 (AlphaZero)
+                     where games are played with a temperature
+    noise_alpha      sum of its parameters, at most 1 each          10.83    10.83 (KataGo); AlphaZero:
+                                                                             0.3 each (chess), 0.03 (Go)
+    ================ ============================================== ======== ===========================
     """
 
-    simulations: int = 64
-    max_considered: int = 16
-    c_visit: float = 50.0
-    c_scale: float = 1.0
-    noise: float = 0.0
+    c_init: float = 1.25
+    c_base: float = 19652.0
+    fpu: float = 0.2
+    noise_share: float = 0.25
+    noise_alpha: float = 10.83
 
 
 def visits_in_turn(considered: int, simulations: int) -> NDArray[np.int32]:
@@ -80,7 +87,10 @@ def turn_tables(budgets: list[int], max_considered: int) -> NDArray[np.int32]:
 class SearchPool:
     """Searches of up to ``evaluator.batch_size`` positions in lock-step.
 
-    Memory: per slot about ``simulations`` states and three edges per cell and node.
+    Memory: per slot about ``simulations`` states and three edges per cell and node; twice that with ``reuse``.
+
+    With the rule "puct" the parameter ``noise`` of a search is a temperature T: the move is drawn in proportion to
+    N^(1/T), the most visited one at 0, and where T > 0 the root's priors get their noise.
     """
 
     def __init__(
@@ -90,8 +100,18 @@ class SearchPool:
         max_considered: int,
         c_visit: float,
         c_scale: float,
+        *,
+        rule: str = "gumbel",
+        puct: Puct | None = None,
+        reuse: bool = False,
     ) -> None:
-        """Allocate trees for the largest of the budgets (simulations); raises BadInput on a budget below 1."""
+        """Allocate trees for the largest of the budgets (simulations); raises BadInput on a budget below 1.
+
+        rule: one of `RULES`; reuse: room for what `search_next` takes over from the search before.
+        """
+        if rule not in RULES:
+            raise BadInput(f"unknown search rule {rule!r}: {nearest(rule, RULES)}")
+        p = puct or Puct()
         if min(budgets) < 1 or max_considered < 2:
             raise BadInput(
                 f"simulations {min(budgets)}, max_considered {max_considered}: expected at least 1 and 2"
@@ -99,7 +119,7 @@ class SearchPool:
         geometry = board(evaluator.config.board)
         actions = geometry.num_actions(evaluator.config.players)
         slots = evaluator.batch_size
-        nodes = max(budgets) + 2
+        nodes = (2 if reuse else 1) * max(budgets) + 2
         self.evaluator = evaluator
         self.tables = tables(evaluator.config.board)
         self.trees = make_trees(slots, nodes, nodes * (3 * geometry.n + 2), NUM_FIELDS, geometry.n)
@@ -110,20 +130,34 @@ class SearchPool:
             budget=np.zeros(slots, np.int32),
             noise=np.zeros(slots, np.float32),
             gumbel=np.zeros((slots, actions), np.float32),
+            before=np.zeros((slots, actions), np.int32),
             budgets=np.array(budgets, np.int32),
             turns=turn_tables(budgets, max_considered),
-            c=np.array([c_visit, c_scale]),
+            c=np.array(
+                [
+                    c_visit,
+                    c_scale,
+                    float(rule == "puct"),
+                    p.c_base,
+                    p.c_init,
+                    p.fpu,
+                    p.noise_share,
+                    p.noise_alpha,
+                ]
+            ),
             swap=np.array([actions - 1], np.int32),
             rng=np.zeros(slots, np.uint64),
         )
-        self.scratch = make_scratch(actions)
+        self.scratch = make_scratch(actions, nodes)
         self.batch_states = np.zeros((slots, NUM_FIELDS, geometry.n), np.uint16)
         self.batch_slots = np.zeros(slots, np.int32)
 
     def evaluate_batch(self, leaves: int) -> None:
         """Let the network see the collected leaves and take in what it says."""
         logits, values = self.evaluator.evaluate(self.batch_states[:leaves])
-        lockstep.absorb(self.trees, self.slots, self.batch_slots, leaves, logits, values)
+        lockstep.absorb(
+            self.trees, self.slots, self.scratch, self.batch_slots, leaves, logits, values
+        )
 
     def search(
         self, states: NDArray[np.uint16], seeds: NDArray[np.uint64], noise: float = 0.0
@@ -140,19 +174,37 @@ class SearchPool:
             part = min(width, count - first)
             chunk = slice(first, first + part)
             lockstep.begin_all(self.trees, self.slots, states, first, part, 0, noise, seeds[chunk])
-            while True:
-                leaves = lockstep.collect(
-                    self.trees,
-                    self.slots,
-                    self.scratch,
-                    self.tables,
-                    self.batch_states,
-                    self.batch_slots,
-                )
-                if leaves == 0:
-                    break
-                self.evaluate_batch(leaves)
+            self._run()
             lockstep.read_results(
                 self.trees, self.slots, self.scratch, part, actions[chunk], values[chunk]
             )
         return actions, values[:, : self.evaluator.config.players]
+
+    def search_next(
+        self, actions: NDArray[np.int32], seeds: NDArray[np.uint64], noise: float = 0.0
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Play an action in each slot of the last search and search what follows with what its tree knows of it.
+
+        actions: int32[n], legal, n at most the positions of the last `search`, which were no more than the slots. What
+        is forced is played as well. Returns as `search`; a game that is over has action -1 and the values of its end.
+        """
+        count = len(actions)
+        chosen, values = np.empty(count, np.int32), np.empty((count, 4), np.float32)
+        lockstep.begin_next(
+            self.trees, self.slots, self.scratch, self.tables, actions, 0, noise, seeds
+        )
+        self._run()
+        lockstep.read_results(self.trees, self.slots, self.scratch, count, chosen, values)
+        return chosen, values[:, : self.evaluator.config.players]
+
+    def _run(self) -> None:
+        """Search on until every slot is done."""
+        while leaves := lockstep.collect(
+            self.trees,
+            self.slots,
+            self.scratch,
+            self.tables,
+            self.batch_states,
+            self.batch_slots,
+        ):
+            self.evaluate_batch(leaves)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +33,9 @@ class SelfplayParameters:
     temperature             scale of the root's Gumbel noise at the start     1       1 (Gumbel)
     temperature_final       the same after `temperature_decisions`            0.2     1 (Gumbel)
     temperature_decisions   decisions of a game played at `temperature`       30      30 moves (AlphaZero)
+    rule                    "gumbel", or "puct": plain PUCT with root noise,  gumbel  --
+                            moves by visits^(1/temperature), visits as target
+    tree_reuse              the subtree of the move played is searched on     False   True (AlphaZero)
     slots                   games side by side; the width of a batch          64      --
     ======================= ================================================= ======= ==================
     """
@@ -45,6 +50,21 @@ class SelfplayParameters:
     temperature_final: float = 0.2
     temperature_decisions: int = 30
     slots: int = 64
+    rule: str = "gumbel"
+    tree_reuse: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON form, part of a shard's id: fields that came later are left out while they say nothing."""
+        found = dataclasses.asdict(self)
+        return {
+            field.name: found[field.name]
+            for field in dataclasses.fields(self)
+            if field.name not in _LATER or found[field.name] != field.default
+        }
+
+
+#: Fields that older shards do not have; without them a spec keeps its id, and its games their seeds.
+_LATER: Final = ("rule", "tree_reuse")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +110,8 @@ class SelfplayPool:
             p.max_considered,
             p.c_visit,
             p.c_scale,
+            rule=p.rule,
+            reuse=p.tree_reuse,
         )
         geometry: Board = board(self.config.board)
         rings = int(opening[0, F_SCALAR, S_RINGS])
@@ -99,7 +121,11 @@ class SelfplayPool:
             evaluator.batch_size, 20 * bound, 4 * bound, 80 * bound, (NUM_FIELDS, geometry.n)
         )
         self.play = kernels.Play(
-            p.full_search_fraction, p.temperature, p.temperature_final, p.temperature_decisions
+            p.full_search_fraction,
+            p.temperature,
+            p.temperature_final,
+            p.temperature_decisions,
+            p.tree_reuse,
         )
         self.tables = tables(self.config.board)
         self._finished = np.zeros(evaluator.batch_size, np.int32)

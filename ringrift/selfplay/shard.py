@@ -56,7 +56,11 @@ class ShardSpec:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON form."""
-        return {**dataclasses.asdict(self), "config": str(self.config)}
+        return {
+            **dataclasses.asdict(self),
+            "config": str(self.config),
+            "search": self.search.as_dict(),
+        }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:

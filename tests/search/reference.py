@@ -5,7 +5,7 @@ kernels store them so, since a decision between two almost equal actions must fa
 """
 
 from dataclasses import dataclass, field
-from math import ceil, exp, log, log2
+from math import ceil, e, exp, log, log2, sqrt
 
 import numpy as np
 
@@ -132,46 +132,105 @@ class Result:
 
 
 class Search:
-    """Gumbel search of one position."""
+    """Search of one position, by Gumbel or by plain PUCT."""
 
-    def __init__(self, evaluator, max_considered, c_visit, c_scale):
-        """Evaluator: see `ringrift.search.evaluator.Evaluator`."""
+    def __init__(self, evaluator, max_considered, c_visit, c_scale, puct=None, room=0):
+        """Evaluator: see `ringrift.search.evaluator.Evaluator`; puct: `Puct`, None for Gumbel.
+
+        room: nodes that a tree may have when it is searched on with `next`.
+        """
         self.evaluator = evaluator
         self.max_considered = max_considered
         self.c = (c_visit, c_scale)
+        self.puct = puct
+        self.room = room
+        self.root = None
         config = evaluator.config
         self.swap = board(config.board).num_actions(config.players) - 1
 
     def run(self, state, simulations, seed, noise):
         """Search state uint16[6, N] and return the `Result`."""
         root = self.node(Position(self.evaluator.config, state))
-        gumbel = [noise * g for g in gumbels(seed, len(root.actions))]
-        for in_race in halving(min(len(root.actions), self.max_considered), simulations):
-            wanted = max(root.visits)  # what every action still in the race has
-            for _ in range(in_race):
-                self.simulate(root, self.best(root, gumbel, wanted))
-        most = max(root.visits)
-        best = self.best(root, gumbel, most)
+        return self.search(root, simulations, seed, noise)
+
+    def next(self, action, simulations, seed, noise):
+        """Play an action and search on from its node, if it is known and its tree leaves room; None at the end."""
+        root = self.root.children[self.root.actions.index(action)]
+        if root is None or size(root) + simulations > self.room:
+            position = self.root.position.play(action)
+            root = None if position.game.result is not None else self.node(position)
+        if root is None or not root.actions:
+            return None
+        return self.search(root, simulations, seed, noise)
+
+    def search(self, root, simulations, seed, noise):
+        """Search from a node with or without visits; only new ones count for the budget and the halving."""
+        self.root = root
+        numbers = uniforms(seed)
+        gumbel = [np.float32(np.float32(noise) * -log(-log(next(numbers)))) for _ in root.actions]
+        before = list(root.visits)
+        if self.puct and noise:
+            self.disturb(root, numbers)
+        if self.puct:
+            for _ in range(simulations):
+                self.simulate(root, self.puct_choice(root))
+            best = max(
+                (i for i, n in enumerate(root.visits) if n),
+                key=lambda i: (log(root.visits[i]) + float(gumbel[i]), -i),
+            )
+            policy = [n / sum(root.visits) for n in root.visits]
+        else:
+            for in_race in halving(min(len(root.actions), self.max_considered), simulations):
+                wanted = max(new_visits(root, before))  # what every action still in the race has
+                for _ in range(in_race):
+                    self.simulate(root, self.best(root, gumbel, before, wanted))
+            best = self.best(root, gumbel, before, max(new_visits(root, before)))
+            policy = root.improved_policy(*self.c)
         return Result(
             action=root.actions[best],
             value=self.root_value(root),
             actions=root.actions,
-            visits=root.visits,
-            policy=root.improved_policy(*self.c),
+            visits=list(root.visits),
+            policy=policy,
         )
 
-    def best(self, root, gumbel, wanted):
-        """Argmax of g + log π + σ(q) among the actions with so many visits (fig. 1)."""
+    def best(self, root, gumbel, before, wanted):
+        """Argmax of g + log π + σ(q) among the actions with so many visits of this search (fig. 1)."""
         scores = [
-            g + x + s for g, x, s in zip(gumbel, root.logits, root.sigma(*self.c), strict=True)
+            float(g) + x + s
+            for g, x, s in zip(gumbel, root.logits, root.sigma(*self.c), strict=True)
         ]
-        return max(
-            (i for i, n in enumerate(root.visits) if n == wanted), key=lambda i: (scores[i], -i)
-        )
+        new = new_visits(root, before)
+        return max((i for i, n in enumerate(new) if n == wanted), key=lambda i: (scores[i], -i))
+
+    def puct_choice(self, node):
+        """Argmax of 2 q + c π √ΣN / (1 + N), an untried action a little worse than its position."""
+        total, pi = sum(node.visits), node.priors()
+        tried = sum(p for p, n in zip(pi, node.visits, strict=True) if n)
+        first = max(0.0, 2 * float(node.value[node.seat - 1]) - self.puct.fpu * sqrt(tried))
+        c = log((1 + total + self.puct.c_base) / self.puct.c_base) + self.puct.c_init
+        scores = [
+            (2 * node.q(i) if n else first) + c * sqrt(total) * pi[i] / (1 + n)
+            for i, n in enumerate(node.visits)
+        ]
+        return scores.index(max(scores))
+
+    def disturb(self, root, numbers):
+        """Dirichlet noise in the root's priors."""
+        alpha = min(1.0, self.puct.noise_alpha / len(root.actions))
+        draws = [small_gamma(alpha, numbers) for _ in root.actions]
+        share = self.puct.noise_share
+        root.logits = [
+            float(np.float32(log((1 - share) * p + share * float(np.float32(x)) / sum(draws))))
+            for p, x in zip(root.priors(), draws, strict=True)
+        ]
 
     def root_value(self, root):
         """v_mix for the seat that decides; the others share the rest as the network says."""
         mixed = root.mixed_value()
+        if self.puct:  # the mean of the visits and the network's own word
+            own = float(root.value[root.seat - 1])
+            mixed = (own + sum(float(t) for t in root.totals)) / (1 + sum(root.visits))
         others = sum(float(v) for q, v in enumerate(root.value) if q + 1 != root.seat)
         return [
             mixed if q + 1 == root.seat else float(v) / others * (1 - mixed)
@@ -190,6 +249,9 @@ class Search:
             node = node.children[i]
             if not node.actions:
                 break
+            if self.puct:
+                i = self.puct_choice(node)
+                continue
             policy = node.improved_policy(*self.c)
             total = sum(node.visits)
             scores = [p - n / (1 + total) for p, n in zip(policy, node.visits, strict=True)]
@@ -239,13 +301,37 @@ def halving(considered, simulations):
         in_race = max(2, in_race // 2)
 
 
-def gumbels(seed, count):
-    """Gumbel variables by splitmix64 (Steele et al. 2014)."""
+def new_visits(root, before):
+    """Visits of each action since the search began."""
+    return [n - b for n, b in zip(root.visits, before, strict=True)]
+
+
+def size(node):
+    """Nodes at and below a node."""
+    return 1 + sum(size(child) for child in node.children if child is not None)
+
+
+def small_gamma(alpha, numbers):
+    """A Gamma variable of shape alpha <= 1 (Ahrens and Dieter 1974, algorithm GS)."""
+    while True:
+        p, u = (1 + alpha / e) * next(numbers), next(numbers)
+        if p <= 1:
+            x = p ** (1 / alpha)
+            if u <= exp(-x):
+                return x
+        else:
+            x = -log((1 + alpha / e - p) / alpha)
+            if u <= x ** (alpha - 1):
+                return x
+
+
+def uniforms(seed):
+    """Numbers in (0, 1) by splitmix64 (Steele et al. 2014)."""
     x = int(seed)
-    for _ in range(count):
+    while True:
         x = (x + 0x9E3779B97F4A7C15) & MASK64
         z = x
         z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK64
         z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK64
         z ^= z >> 31
-        yield -log(-log(((z >> 11) + 0.5) / (1 << 53)))
+        yield ((z >> 11) + 0.5) / (1 << 53)

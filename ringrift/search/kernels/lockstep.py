@@ -14,17 +14,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ringrift.compile import entry, kernel
-from ringrift.rules.kernels.cells import copy_state
-from ringrift.rules.kernels.constants import MAX_MOVES
-from ringrift.rules.kernels.play import next_random
+from ringrift.rules.kernels.cells import copy_state, scalar
+from ringrift.rules.kernels.constants import MAX_MOVES, S_WINNER
+from ringrift.rules.kernels.play import advance_kernel, next_random
 from ringrift.search.kernels.policy import (
-    improved_policy,
+    C_ALPHA,
+    C_NOISE,
+    C_PUCT,
+    C_SCALE,
+    C_VISIT,
     most_visits,
+    root_policy,
     root_value,
     select_interior,
+    select_puct,
     select_root,
+    select_visits,
 )
-from ringrift.search.kernels.tree import NONE, backup, clear_tree, grow, set_priors
+from ringrift.search.kernels.tree import (
+    NONE,
+    backup,
+    clear_tree,
+    grow,
+    keep_subtree,
+    set_priors,
+    subtree_size,
+)
 
 IDLE = 0
 ROOT = 1
@@ -44,11 +59,14 @@ class Slots(NamedTuple):
     budget: NDArray[np.int32]  # [G] row of `budgets` that this search runs under
     noise: NDArray[np.float32]  # [G] scale of the Gumbel variables
     gumbel: NDArray[np.float32]  # [G, A] root noise per root edge, in the order of the edges
+    before: NDArray[
+        np.int32
+    ]  # [G, A] visits of the root's edges when the search began (tree reuse)
     budgets: NDArray[np.int32]  # [V] simulations
     turns: NDArray[
         np.int32
     ]  # [V, M + 1, S] visits of the action in turn at each simulation, by considered actions
-    c: NDArray[np.float64]  # [2] c_visit, c_scale
+    c: NDArray[np.float64]  # [NUM_C] constants of the rule, see policy.py
     swap: NDArray[np.int32]  # [1] number of the swap action
     rng: NDArray[np.uint64]  # [G] random state
 
@@ -59,14 +77,16 @@ class Scratch(NamedTuple):
     actions: NDArray[np.int32]  # [MAX_MOVES]
     log: NDArray[np.int32]  # [MAX_MOVES]
     policy: NDArray[np.float32]  # [A]
+    moved: NDArray[np.int32]  # [2, K] nodes of a tree that is cut down
 
 
-def make_scratch(actions: int) -> Scratch:
-    """Allocate working space for an action space of that size."""
+def make_scratch(actions: int, nodes: int) -> Scratch:
+    """Allocate working space for an action space and trees of that size."""
     return Scratch(
         np.empty(MAX_MOVES, np.int32),
         np.empty(MAX_MOVES, np.int32),
         np.empty(max(actions, 8), np.float32),
+        np.empty((2, nodes), np.int32),
     )
 
 
@@ -82,6 +102,8 @@ def uniform(rng, g):
 def begin(trees, slots, g, s, index, budget, noise):
     """Give slot ``g`` the position ``index`` of ``s``; noise scales the root's Gumbel variables."""
     clear_tree(trees, g, s, index)
+    for i in range(slots.before.shape[1]):
+        slots.before[g, i] = 0
     slots.status[g] = ROOT
     slots.leaf[g] = NONE
     slots.simulations[g] = 0
@@ -90,11 +112,74 @@ def begin(trees, slots, g, s, index, budget, noise):
 
 
 @kernel
-def draw_noise(trees, slots, g):
-    """Gumbel variables of the root's edges."""
+def small_gamma(slots, g, alpha):
+    """A Gamma variable with shape 0 < alpha <= 1 (Ahrens and Dieter 1974, algorithm GS)."""
+    bound = 1.0 + alpha / np.e
+    while True:
+        p = bound * uniform(slots.rng, g)
+        u = uniform(slots.rng, g)
+        if p <= 1.0:
+            x = p ** (1.0 / alpha)
+            if u <= np.exp(-x):
+                return x
+        else:
+            x = -np.log((bound - p) / alpha)
+            if u <= x ** (alpha - 1.0):
+                return x
+
+
+@kernel
+def disturb_priors(trees, slots, g, scratch):
+    """Root noise of PUCT: π ← (1 - ε) π + ε · Dirichlet(α / n), n edges (Silver 2018; α as in KataGo)."""
+    n = trees.edges[g, 0]
+    first = trees.first_edge[g, 0]
+    alpha = min(1.0, slots.c[C_ALPHA] / n)
+    share = slots.c[C_NOISE]
+    total = 0.0
+    for i in range(n):
+        x = small_gamma(slots, g, alpha)
+        scratch.policy[i] = x
+        total += x
+    for i in range(n):
+        prior = np.exp(np.float64(trees.logit[g, first + i]))
+        prior = (1.0 - share) * prior + share * scratch.policy[i] / total
+        trees.logit[g, first + i] = np.log(max(prior, 1e-30))
+
+
+@kernel
+def draw_noise(trees, slots, g, scratch):
+    """Gumbel variables of the root's edges; with PUCT noise on the priors as well."""
     for i in range(min(trees.edges[g, 0], slots.gumbel.shape[1])):
         draw = -np.log(-np.log(uniform(slots.rng, g)))
         slots.gumbel[g, i] = slots.noise[g] * draw
+    if slots.c[C_PUCT] != 0.0 and slots.noise[g] > 0.0:
+        disturb_priors(trees, slots, g, scratch)
+
+
+@kernel
+def begin_below(trees, slots, scratch, g, edge, budget, noise):
+    """Begin the search of the position behind a root edge with what is known of it; False if that cannot be.
+
+    The subtree becomes the tree. Its visits stay and count in all formulas, but sequential halving and the budget
+    count those of the new search alone. A position that was not evaluated, is the end of the game or has no room for
+    the budget is left to `begin`: a tree never outgrows its place.
+    """
+    root = trees.child[g, edge]
+    if root == NONE or trees.edges[g, root] == 0:
+        return False
+    room = trees.player.shape[1] - slots.budgets[budget]
+    if subtree_size(trees, g, root, scratch.moved) > room:
+        return False
+    keep_subtree(trees, g, root, scratch.moved)
+    for i in range(trees.edges[g, 0]):
+        slots.before[g, i] = trees.visits[g, i]
+    slots.leaf[g] = NONE
+    slots.simulations[g] = 0
+    slots.budget[g] = budget
+    slots.noise[g] = noise
+    draw_noise(trees, slots, g, scratch)
+    slots.status[g] = RUNNING
+    return True
 
 
 @kernel
@@ -106,13 +191,22 @@ def descend(trees, slots, scratch, g):
     budget = slots.budget[g]
     considered = min(trees.edges[g, 0], slots.turns.shape[1] - 1)
     wanted = slots.turns[budget, considered, slots.simulations[g]]
+    c = slots.c
     node = 0
-    edge = select_root(trees, g, slots.gumbel[g], wanted, slots.c[0], slots.c[1])
+    if c[C_PUCT] != 0.0:
+        edge = select_puct(trees, g, 0, c)
+    else:
+        edge = select_root(
+            trees, g, slots.gumbel[g], slots.before[g], wanted, c[C_VISIT], c[C_SCALE]
+        )
     while trees.child[g, edge] != NONE:
         node = trees.child[g, edge]
         if trees.edges[g, node] == 0:
             return node, NONE
-        edge = select_interior(trees, g, node, slots.c[0], slots.c[1], scratch.policy)
+        if c[C_PUCT] != 0.0:
+            edge = select_puct(trees, g, node, c)
+        else:
+            edge = select_interior(trees, g, node, c[C_VISIT], c[C_SCALE], scratch.policy)
     return node, edge
 
 
@@ -167,7 +261,7 @@ def collect(trees, slots, scratch, t, out_states, out_slots):
 
 
 @entry
-def absorb(trees, slots, batch_slots, n, logits, values):
+def absorb(trees, slots, scratch, batch_slots, n, logits, values):
     """Take in the evaluations of the last batch: priors and values of its leaves, backed up.
 
     batch_slots: int32[>= n]; logits: float32[B, A]; values: float32[B, P] per absolute seat.
@@ -180,7 +274,7 @@ def absorb(trees, slots, batch_slots, n, logits, values):
             trees.value[g, node, q] = values[row, q]
         set_priors(trees, g, node, logits, row)
         if slots.status[g] == ROOT:
-            draw_noise(trees, slots, g)
+            draw_noise(trees, slots, g, scratch)
             slots.status[g] = RUNNING
         else:
             backup(trees, g, node, slots.swap[0])
@@ -189,22 +283,73 @@ def absorb(trees, slots, batch_slots, n, logits, values):
 
 @kernel
 def chosen_edge(trees, slots, g):
-    """The root edge that the finished search plays: the best of the most visited (§2 of the paper)."""
-    return select_root(trees, g, slots.gumbel[g], most_visits(trees, g), slots.c[0], slots.c[1])
+    """The root edge that the finished search plays.
+
+    The best of those that this search visited most (§2 of the paper); with PUCT one drawn by its visits.
+    """
+    if slots.c[C_PUCT] != 0.0:
+        return select_visits(trees, g, slots.gumbel[g])
+    before = slots.before[g]
+    most = most_visits(trees, g, before)
+    return select_root(trees, g, slots.gumbel[g], before, most, slots.c[C_VISIT], slots.c[C_SCALE])
+
+
+@kernel
+def end_of_game(trees, slots, g):
+    """Leave slot ``g`` with the end of its game as its only node, its search DONE."""
+    trees.num_nodes[g] = 1
+    trees.player[g, 0] = 0
+    trees.edges[g, 0] = 0
+    winner = scalar(trees.states, g * trees.player.shape[1], S_WINNER)
+    for q in range(4):
+        trees.value[g, 0, q] = 1.0 if q + 1 == winner else 0.0
+    slots.status[g] = DONE
+
+
+@entry
+def begin_next(trees, slots, scratch, t, actions, budget, noise, seeds):
+    """Play one action in each of the first slots, all done, and search the positions that follow with their subtrees.
+
+    actions: int32[count] of root edges, -1 where the game is over; seeds: uint64[count]. A position that cannot be taken over is searched
+    afresh; a slot whose game is over is DONE without a simulation.
+    """
+    k = trees.player.shape[1]
+    for g in range(actions.size):
+        slots.rng[g] = seeds[g]
+        edge = np.int64(NONE)
+        for e in range(trees.edges[g, 0]):
+            if trees.action[g, e] == actions[g]:
+                edge = np.int64(e)
+        if edge != NONE and begin_below(trees, slots, scratch, g, edge, budget, noise):
+            continue
+        at = np.int64(g * k)
+        n, _ = advance_kernel(
+            trees.states, at, t, np.int64(actions[g]), scratch.log, np.int64(0), scratch.actions
+        )
+        begin(trees, slots, g, trees.states, at, budget, noise)
+        if n == 0:
+            end_of_game(trees, slots, g)
+    for g in range(actions.size, slots.status.size):
+        slots.status[g] = IDLE
 
 
 @entry
 def read_results(trees, slots, scratch, count, out_actions, out_values):
     """Chosen actions int32[count] and root values float32[count, 4] of slots 0..count-1, all done."""
     for g in range(count):
+        if trees.edges[g, 0] == 0:  # a game that is over, after `begin_next`
+            out_actions[g] = -1
+            for q in range(4):
+                out_values[g, q] = trees.value[g, 0, q]
+            continue
         out_actions[g] = trees.action[g, chosen_edge(trees, slots, g)]
-        root_value(trees, g, out_values[g])
+        root_value(trees, g, slots.c, out_values[g])
 
 
 @entry
 def read_policy(trees, slots, scratch, g, out_actions, out_policy, out_visits):
-    """Root of a finished search: legal actions, improved policy π' and visits; returns their number."""
-    improved_policy(trees, g, 0, slots.c[0], slots.c[1], out_policy)
+    """Root of a finished search: legal actions, policy target and visits; returns their number."""
+    root_policy(trees, g, slots.c, out_policy)
     first = trees.first_edge[g, 0]
     for i in range(trees.edges[g, 0]):
         out_actions[i] = trees.action[g, first + i]

@@ -8,11 +8,31 @@
     π'            = softmax(log π + σ(completed q))                            (eq. 11)
     root          : argmax of g(a) + log π(a) + σ(q) among the actions in turn (sequential halving, fig. 1)
     interior      : argmax of π'(a) - N(a) / (1 + ΣN)                          (eq. 14)
+
+Plain PUCT (Silver et al. 2018, "A general reinforcement learning algorithm", supplement) is the other rule, the same
+at the root and below it; q is taken to [-1, 1] so that the published constants hold:
+
+    score         = 2 q(a) + c · π(a) · √ΣN / (1 + N(a)),   c = log((1 + ΣN + c_base) / c_base) + c_init
+    untried       : 2 q = 2 v - fpu · √(Σ_{N>0} π), at least 0                 (Wu 2019, KataGo; v: the network's)
+
+Constants travel in `Slots.c`, float64[8], at the places named here.
 """
 
 import numpy as np
 
 from ringrift.compile import kernel
+
+C_VISIT = 0
+C_SCALE = 1
+#: 1 for plain PUCT, 0 for Gumbel.
+C_PUCT = 2
+C_BASE = 3
+C_INIT = 4
+C_FPU = 5
+#: Root noise of PUCT: share of the Dirichlet draw in the priors, and the sum of its parameters.
+C_NOISE = 6
+C_ALPHA = 7
+NUM_C = 8
 
 
 @kernel
@@ -82,10 +102,11 @@ def select_interior(trees, g, node, c_visit, c_scale, scratch):
 
 
 @kernel
-def select_root(trees, g, gumbel, wanted, c_visit, c_scale):
-    """Root edge with the best g + log π + σ(completed q) among those visited ``wanted`` times.
+def select_root(trees, g, gumbel, before, wanted, c_visit, c_scale):
+    """Root edge with the best g + log π + σ(completed q) among those visited ``wanted`` times in this search.
 
-    gumbel: float32[>= edges]. If no edge has that count, all edges compete.
+    gumbel: float32[>= edges]; before: int32[>= edges], visits that the search began with. If no edge has that
+    count, all edges compete.
     """
     first = trees.first_edge[g, 0]
     mixed, most = mixed_value(trees, g, 0)
@@ -96,7 +117,7 @@ def select_root(trees, g, gumbel, wanted, c_visit, c_scale):
         for i in range(trees.edges[g, 0]):
             e = first + i
             count = trees.visits[g, e]
-            if attempt == 0 and count != wanted:
+            if attempt == 0 and count - before[i] != wanted:
                 continue
             q = trees.total[g, e] / count if count > 0 else mixed
             score = gumbel[i] + trees.logit[g, e] + scale * q
@@ -109,23 +130,94 @@ def select_root(trees, g, gumbel, wanted, c_visit, c_scale):
 
 
 @kernel
-def most_visits(trees, g):
-    """Largest visit count of the root's edges."""
+def most_visits(trees, g, before):
+    """Largest number of visits that this search gave to an edge of the root."""
     first = trees.first_edge[g, 0]
     most = 0
     for i in range(trees.edges[g, 0]):
-        most = max(most, trees.visits[g, first + i])
+        most = max(most, trees.visits[g, first + i] - before[i])
     return most
 
 
 @kernel
-def root_value(trees, g, out_value):
-    """Value of the root per absolute seat: v_mix for the seat that decides, the rest shared as the network says.
+def select_puct(trees, g, node, c):
+    """Edge to follow by plain PUCT, at the root and below it."""
+    first = trees.first_edge[g, node]
+    n = trees.edges[g, node]
+    visits = 0
+    tried = 0.0
+    for e in range(first, first + n):
+        count = trees.visits[g, e]
+        visits += count
+        if count > 0:
+            tried += np.exp(np.float64(trees.logit[g, e]))
+    raw = np.float64(trees.value[g, node, trees.player[g, node] - 1])
+    untried = max(0.0, 2.0 * raw - c[C_FPU] * np.sqrt(tried))
+    scale = np.log((1.0 + visits + c[C_BASE]) / c[C_BASE]) + c[C_INIT]
+    scale *= np.sqrt(np.float64(visits))
+    best = -1e30
+    pick = first
+    for e in range(first, first + n):
+        count = trees.visits[g, e]
+        q = 2.0 * trees.total[g, e] / count if count > 0 else untried
+        score = q + scale * np.exp(np.float64(trees.logit[g, e])) / (1.0 + count)
+        if score > best:
+            best = score
+            pick = e
+    return pick
 
-    out_value: float32[4].
+
+@kernel
+def select_visits(trees, g, gumbel):
+    """Root edge drawn by visits: argmax of log N + g, which takes each with a chance of N^(1/T) / Σ N^(1/T).
+
+    gumbel: float32[>= edges], Gumbel variables times the temperature T; all 0: the most visited edge.
+    """
+    first = trees.first_edge[g, 0]
+    best = -1e30
+    pick = first
+    for i in range(trees.edges[g, 0]):
+        count = trees.visits[g, first + i]
+        if count > 0:
+            score = np.log(np.float64(count)) + gumbel[i]
+            if score > best:
+                best = score
+                pick = first + i
+    return pick
+
+
+@kernel
+def root_policy(trees, g, c, out_policy):
+    """Policy target of a finished search: π' of the root, or with PUCT its shares of visits; float32[>= edges]."""
+    visits = improved_policy(trees, g, 0, c[C_VISIT], c[C_SCALE], out_policy)
+    if c[C_PUCT] != 0.0:
+        first = trees.first_edge[g, 0]
+        for i in range(trees.edges[g, 0]):
+            out_policy[i] = trees.visits[g, first + i] / max(1.0, np.float64(visits))
+
+
+@kernel
+def mean_value(trees, g):
+    """Mean over the root's own evaluation and its visits, for the seat that decides there (PUCT)."""
+    total = np.float64(trees.value[g, 0, trees.player[g, 0] - 1])
+    visits = 1.0
+    first = trees.first_edge[g, 0]
+    for e in range(first, first + trees.edges[g, 0]):
+        total += trees.total[g, e]
+        visits += trees.visits[g, e]
+    return total / visits
+
+
+@kernel
+def root_value(trees, g, c, out_value):
+    """Value of the root per absolute seat, float32[4].
+
+    v_mix for the seat that decides (with PUCT the mean of its visits), the rest shared as the network says.
     """
     seat = trees.player[g, 0]
     mixed, _ = mixed_value(trees, g, 0)
+    if c[C_PUCT] != 0.0:
+        mixed = mean_value(trees, g)
     rest = 0.0
     for q in range(4):
         if q + 1 != seat:

@@ -97,6 +97,66 @@ def clear_tree(trees, g, s, index):
 
 
 @kernel
+def keep_subtree(trees, g, root, moved):
+    """Make node ``root`` the root of its tree and drop all that is not below it.
+
+    Nodes and edges move down in their order, so that a child keeps a larger index than its parent; visits and
+    totals stay. moved: int32[2, K], room for the new indices and for how far edges move.
+    """
+    k = trees.player.shape[1]
+    nodes = 0
+    edges = 0
+    for node in range(root, trees.num_nodes[g]):
+        moved[0, node] = NONE
+        parent = trees.parent[g, node]
+        if node != root and (parent < root or moved[0, parent] == NONE):
+            continue
+        first = trees.first_edge[g, node]
+        n = trees.edges[g, node]
+        moved[0, node] = nodes
+        moved[1, node] = first - edges
+        if node == root:
+            trees.parent[g, nodes] = NONE
+            trees.parent_edge[g, nodes] = NONE
+        else:
+            above = trees.parent_edge[g, node] - moved[1, parent]
+            trees.parent[g, nodes] = moved[0, parent]
+            trees.parent_edge[g, nodes] = above
+            trees.child[g, above] = nodes
+        copy_state(trees.states, g * k + node, trees.states, g * k + nodes)
+        trees.player[g, nodes] = trees.player[g, node]
+        for q in range(4):
+            trees.value[g, nodes, q] = trees.value[g, node, q]
+        trees.first_edge[g, nodes] = edges
+        trees.edges[g, nodes] = n
+        for i in range(n):
+            trees.action[g, edges + i] = trees.action[g, first + i]
+            trees.logit[g, edges + i] = trees.logit[g, first + i]
+            trees.child[g, edges + i] = trees.child[
+                g, first + i
+            ]  # an old index until the child moves
+            trees.visits[g, edges + i] = trees.visits[g, first + i]
+            trees.total[g, edges + i] = trees.total[g, first + i]
+        edges += n
+        nodes += 1
+    trees.num_nodes[g] = nodes
+    trees.num_edges[g] = edges
+
+
+@kernel
+def subtree_size(trees, g, root, moved):
+    """Number of nodes at and below ``root``; moved: int32[2, K], room for marks."""
+    nodes = 0
+    for node in range(root, trees.num_nodes[g]):
+        parent = trees.parent[g, node]
+        inside = node == root or (parent >= root and moved[0, parent] != NONE)
+        moved[0, node] = 0 if inside else NONE
+        if inside:
+            nodes += 1
+    return nodes
+
+
+@kernel
 def grow(trees, g, t, node, edge, actions, log):
     """Add the child behind an edge, or the root (node and edge NONE); returns its index.
 

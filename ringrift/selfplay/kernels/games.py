@@ -19,11 +19,12 @@ from ringrift.search.kernels.lockstep import (
     IDLE,
     NEW,
     begin,
+    begin_below,
     chosen_edge,
     collect_slot,
     uniform,
 )
-from ringrift.search.kernels.policy import improved_policy, root_value
+from ringrift.search.kernels.policy import root_policy, root_value
 
 #: Rows of `Slots.budgets`.
 FULL = 0
@@ -58,6 +59,7 @@ class Play(NamedTuple):
     noise: float  # scale of the root's Gumbel variables in the first decisions
     noise_later: float  # and after them
     noise_decisions: int
+    reuse: bool  # search on in the subtree of the move that was played
 
 
 def make_games(
@@ -82,9 +84,9 @@ def make_games(
 
 @kernel
 def keep_target(games, g, row, trees, slots, scratch):
-    """Log the improved policy of the root, largest shares only, summing to 1; False when the log is full."""
+    """Log the policy target of the root, largest shares only, summing to 1; False when the log is full."""
     n = trees.edges[g, 0]
-    improved_policy(trees, g, 0, slots.c[0], slots.c[1], scratch.policy)
+    root_policy(trees, g, slots.c, scratch.policy)
     start = games.target_start[g, row]
     if start + MOST_SHARES > games.target_action.shape[1]:
         return False
@@ -119,7 +121,7 @@ def keep_decision(games, g, trees, slots, scratch):
         return
     games.move_index[g, row] = games.lengths[g]
     games.visits[g, row] = slots.simulations[g]
-    root_value(trees, g, games.value[g, row])
+    root_value(trees, g, slots.c, games.value[g, row])
     games.target_start[g, row + 1] = games.target_start[g, row]
     games.full[g, row] = slots.budget[g] == FULL and keep_target(
         games, g, row, trees, slots, scratch
@@ -131,9 +133,11 @@ def keep_decision(games, g, trees, slots, scratch):
 def play_on(games, play, trees, slots, scratch, g, t):
     """Play the result of a finished search and begin the next one, or finish the game."""
     code = np.int64(-1)
+    edge = np.int64(-1)
     if slots.status[g] == DONE:
         keep_decision(games, g, trees, slots, scratch)
-        code = np.int64(trees.action[g, chosen_edge(trees, slots, g)])
+        edge = np.int64(chosen_edge(trees, slots, g))
+        code = np.int64(trees.action[g, edge])
     n, games.lengths[g] = advance_kernel(
         games.states, g, t, code, games.logs[g], games.lengths[g], scratch.actions
     )
@@ -142,6 +146,8 @@ def play_on(games, play, trees, slots, scratch, g, t):
         return
     budget = FULL if uniform(slots.rng, g) < play.full_fraction else FAST
     noise = play.noise if games.num_decisions[g] < play.noise_decisions else play.noise_later
+    if play.reuse and edge >= 0 and begin_below(trees, slots, scratch, g, edge, budget, noise):
+        return
     begin(trees, slots, g, games.states, g, budget, noise)
 
 
