@@ -180,7 +180,14 @@ def play_shard(work: ShardWork, model: Path, folder: Path, progress: Progress) -
             evaluations=at.evaluations,
         )
 
-    made = produce_shard(spec, model, folder, told)
+    made = produce_shard(
+        spec,
+        model,
+        folder,
+        told,
+        checkpoint_seconds=rules.checkpoint_seconds,
+        quarantine=folder.parent / "quarantine",
+    )
     return ShardFile(
         made.path,
         made.sha256,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Self, TypeVar
 
 from ringrift.configs import Config
+from ringrift.selfplay.size import even_sizes, fixed_sizes, shard_games
 from ringrift.settings import Settings
 from ringrift.settings.base import Section
 from ringrift.settings.data_ingestion import DataIngestionSettings
@@ -32,6 +33,8 @@ class RunPlan:
 
     #: Selfplay games of the run.
     games: int
+    #: Games of one shard: as the settings say, or by the speed that was measured before it was opened.
+    shard_games: int
     selfplay: SelfplaySettings
     search: SearchSettings
     #: Network of an initial model; a trained one keeps its own.
@@ -41,10 +44,19 @@ class RunPlan:
     data_ingestion: DataIngestionSettings
 
     @classmethod
-    def of(cls, settings: Settings, config: Config, games: int | None = None) -> Self:
-        """The plan for one config by the settings of now."""
+    def of(
+        cls,
+        settings: Settings,
+        config: Config,
+        games: int | None = None,
+        games_per_second: float | None = None,
+    ) -> Self:
+        """The plan for one config by the settings of now; the speed is that of its last shards."""
+        play = settings.selfplay
+        adapted = shard_games(config, play.slots, play.shard_seconds, games_per_second)
         return cls(
-            games=games or settings.selfplay.games_per_iteration,
+            games=games or play.games_per_iteration,
+            shard_games=play.games_per_shard or adapted,
             selfplay=settings.selfplay,
             search=settings.search,
             network=settings.network.tower(config.board),
@@ -76,6 +88,7 @@ class RunPlan:
 
         return cls(
             games=values["games"],
+            shard_games=values.get("shard_games", values["selfplay"]["games_per_shard"]),
             selfplay=section(SelfplaySettings, "selfplay"),
             search=section(SearchSettings, "search"),
             network=TowerSettings.model_validate(values["network"]),
@@ -90,6 +103,7 @@ class RunPlan:
         return digest(self.as_dict())
 
     def shard_sizes(self) -> list[int]:
-        """Games of each shard; the last takes the rest."""
-        full, rest = divmod(self.games, self.selfplay.games_per_shard)
-        return [self.selfplay.games_per_shard] * full + ([rest] if rest else [])
+        """Games of each shard."""
+        if self.selfplay.games_per_shard:
+            return fixed_sizes(self.games, self.shard_games)
+        return even_sizes(self.games, self.shard_games)

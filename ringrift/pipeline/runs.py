@@ -34,8 +34,12 @@ def open_or_resume(ctx: Context, config: Config, games_wanted: int | None = None
         ctx.blobs.sweep()
     plan = RunPlan.of(ctx.settings, config, games_wanted)
     start = ensure_start_model(ctx, config, plan)
-    if games_wanted is None and start.kind == models.INITIAL:
-        plan = RunPlan.of(ctx.settings, config, ctx.settings.selfplay.first_games)
+    untrained = start.kind == models.INITIAL
+    if games_wanted is None and untrained:
+        games_wanted = ctx.settings.selfplay.first_games
+    with ctx.ledger.read() as tx:
+        speed = games.games_per_second(tx, str(config), untrained=untrained)
+    plan = RunPlan.of(ctx.settings, config, games_wanted, speed)
     with ctx.ledger.write(ctx.fence) as tx:
         return _open(tx, config, plan, start, ctx.settings.cluster.max_attempts)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ringrift.configs import Config
+from ringrift.errors import BadInput
 from ringrift.rules.boards import Board, board, tables
 from ringrift.rules.kernels.constants import F_SCALAR, NUM_FIELDS, S_RINGS
 from ringrift.search.evaluator import Evaluator
@@ -130,6 +131,9 @@ class SelfplayPool:
         self.tables = tables(self.config.board)
         self._finished = np.zeros(evaluator.batch_size, np.int32)
         self._index = np.full(evaluator.batch_size, -1, np.int64)
+        #: Number of the game that the next free slot takes; int64[1], so that a snapshot has it too.
+        self._next = np.zeros(1, np.int64)
+        self._restored = False
         #: Leaves evaluated so far, and slots in the batches that carried them.
         self.evaluations = 0
         self.batches = 0
@@ -138,13 +142,14 @@ class SelfplayPool:
         """Play one game per seed; yields each game when it ends, and None after every batch.
 
         Games end in any order, but in the same order every time: all that happens is decided by the seeds, the
-        network and the batch width.
+        network and the batch width. After `restore` it goes on where the snapshot was taken.
         """
-        waiting = iter(enumerate(seeds))
-        width = self.evaluator.batch_size
         s = self.search
-        for g in range(width):
-            self._fill(g, waiting)
+        if not self._restored:
+            self._next[0] = 0
+            for g in range(self.evaluator.batch_size):
+                self._fill(g, seeds)
+        self._restored = False
         while True:
             leaves, finished = kernels.step(
                 self.games,
@@ -159,7 +164,7 @@ class SelfplayPool:
             )
             for g in self._finished[:finished].tolist():
                 yield self._take(g)
-                self._fill(g, waiting)
+                self._fill(g, seeds)
             if leaves:
                 s.evaluate_batch(leaves)
                 self.evaluations += leaves
@@ -168,15 +173,45 @@ class SelfplayPool:
             elif not finished:
                 return
 
-    def _fill(self, g: int, waiting: Iterator[tuple[int, np.uint64]]) -> None:
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """All arrays that decide what comes next, by name; views, not copies.
+
+        Only true where `run` has yielded None: then every leaf is evaluated and no game waits to be taken. What is
+        left out (scratch room, the batch itself, the network's buffers) is written before it is read. The whole of
+        the trees is in it, since a search that was begun again would let its game fall behind the others, and so
+        change the order in which they end.
+        """
+        s = self.search
+        parts: dict[str, Any] = {"games": self.games, "trees": s.trees, "slots": s.slots}
+        arrays = {
+            f"{part}.{name}": array
+            for part, fields in parts.items()
+            for name, array in fields._asdict().items()
+        }
+        counted = np.array([self.evaluations, self.batches], np.int64)
+        return {**arrays, "index": self._index, "next": self._next, "counted": counted}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take the place of the pool that made a snapshot; BadInput, and nothing changed, where it does not fit."""
+        own = self.snapshot()
+        form = {name: (array.dtype, array.shape) for name, array in own.items()}
+        if form != {name: (array.dtype, array.shape) for name, array in arrays.items()}:
+            raise BadInput("its arrays are not those of this pool")
+        for name, array in own.items():
+            array[...] = arrays[name]
+        self.evaluations, self.batches = map(int, arrays["counted"])
+        self._restored = True
+
+    def _fill(self, g: int, seeds: NDArray[np.uint64]) -> None:
         """Begin the next game in slot ``g``, or leave it empty."""
         s = self.search
-        following = next(waiting, None)
-        if following is None:
+        number = int(self._next[0])
+        if number == len(seeds):
             kernels.stop_slot(s.slots, g)
             return
-        self._index[g], seed = following
-        kernels.start_game(self.games, s.slots, g, self.opening, seed)
+        self._index[g] = number
+        self._next[0] = number + 1
+        kernels.start_game(self.games, s.slots, g, self.opening, seeds[number])
 
     def _take(self, g: int) -> FinishedGame:
         """Copy the game out of its slot."""

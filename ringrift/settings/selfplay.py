@@ -14,7 +14,9 @@ class SelfplaySettings(Section):
 
     games_per_iteration: Annotated[int, Field(ge=1, le=1_000_000)]
     first_games: Annotated[int, Field(ge=1, le=1_000_000)]
-    games_per_shard: Annotated[int, Field(ge=1, le=100_000)]
+    games_per_shard: Annotated[int, Field(ge=0, le=100_000)]
+    shard_seconds: Annotated[float, Field(ge=1, le=86_400)]
+    checkpoint_seconds: Annotated[float, Field(ge=1, le=86_400)]
     slots: Annotated[int, Field(ge=1, le=4096)]
     simulations: Annotated[int, Field(ge=2, le=4096)]
     fast_simulations: Annotated[int, Field(ge=1, le=4096)]

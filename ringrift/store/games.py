@@ -10,8 +10,12 @@ import sqlalchemy as sa
 
 from ringrift.store.ids import dataset_id, shard_id
 from ringrift.store.ledger import Tx, insert_once
+from ringrift.store.models import INITIAL
 from ringrift.store.runs import require_open
-from ringrift.store.schema import datasets, games, runs, shards
+from ringrift.store.schema import datasets, games, models, runs, shards
+
+#: Shards whose speed tells how large the next ones are.
+MEASURED_SHARDS = 8
 
 PLANNED, PRODUCED, INGESTED, QUARANTINED = "planned", "produced", "ingested", "quarantined"
 
@@ -261,6 +265,28 @@ def ingested_shards(tx: Tx, config: str) -> list[ShardRow]:
         .order_by(runs.c.iteration.desc(), shards.c.number.desc())
     )
     return [ShardRow(**row) for row in tx.conn.execute(query).mappings()]
+
+
+def games_per_second(
+    tx: Tx, config: str, *, untrained: bool, latest: int = MEASURED_SHARDS
+) -> float | None:
+    """Speed at which the latest shards of a config were played, one worker each; None if none was.
+
+    Games of an untrained network, which is not computed, are a hundred times faster: they are
+    counted by themselves.
+    """
+    kind = models.c.kind == INITIAL
+    query = (
+        sa.select(shards.c.games, shards.c.seconds)
+        .join(runs, runs.c.id == shards.c.run_id)
+        .join(models, models.c.sha256 == shards.c.model)
+        .where(shards.c.config == config, shards.c.games > 0, shards.c.seconds > 0)
+        .where(kind if untrained else sa.not_(kind))
+        .order_by(runs.c.iteration.desc(), shards.c.number.desc())
+        .limit(latest)
+    )
+    rows = tx.conn.execute(query).all()
+    return sum(row.games for row in rows) / sum(row.seconds for row in rows) if rows else None
 
 
 def all_shards(tx: Tx) -> list[ShardRow]:

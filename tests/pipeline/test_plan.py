@@ -1,7 +1,7 @@
 """The plan of a run outlives the settings it was made from."""
 
 from ringrift.pipeline.plan import RunPlan
-from tests.pipeline.tiny import HEX8, settings
+from tests.pipeline.tiny import GAMES, HEX8, SHARD, settings
 
 
 def test_a_plan_comes_back_from_json():
@@ -18,3 +18,23 @@ def test_a_plan_of_another_version_is_read():
     del stored["selfplay"]["first_games"]
     stored["evaluation"]["forgotten"] = 1
     assert RunPlan.from_dict(stored).selfplay.first_games == 5000
+
+
+def test_a_run_of_an_older_version_keeps_its_shards():
+    """A plan without the size of its shards has that of its settings."""
+    stored = RunPlan.of(settings(), HEX8).as_dict()
+    assert stored.pop("shard_games") == SHARD
+    assert RunPlan.from_dict(stored).shard_sizes() == [SHARD, SHARD, GAMES - 2 * SHARD]
+
+
+def test_a_fixed_size_heeds_no_speed():
+    """With games_per_shard set a plan is the same however fast the machine is."""
+    assert RunPlan.of(settings(), HEX8, 100, 1e3) == RunPlan.of(settings(), HEX8, 100, 1e-3)
+
+
+def test_sizes_follow_the_speed():
+    """With games_per_shard 0 a faster machine has larger shards; an unmeasured one has 8 fillings."""
+    free = settings(selfplay__games_per_shard=0, selfplay__slots=4, selfplay__shard_seconds=10)
+    sizes = [RunPlan.of(free, HEX8, 100, speed).shard_sizes() for speed in (None, 0.1, 5.0)]
+    assert sizes == [[34, 33, 33], [34, 33, 33], [50, 50]]
+    assert RunPlan.of(free, HEX8, 100, 5.0).digest != RunPlan.of(free, HEX8, 100).digest

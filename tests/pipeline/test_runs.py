@@ -387,3 +387,24 @@ def test_the_status_says_what_is_waited_for(ctx):
     assert "is closed (promoted" in status.run.waits_for
     json.dumps(status.as_dict())
     assert run.outcome == runs.PROMOTED
+
+
+def test_shards_grow_with_the_measured_speed(tmp_path):
+    """With games_per_shard 0 a run's shards are sized by those before it with such a network; no game is lost."""
+    changes = {"games_per_shard": 0, "slots": 1, "shard_seconds": 1.0, "games_per_iteration": 40}
+    ctx = tiny.context(
+        tmp_path / "home", changes={f"selfplay__{key}": value for key, value in changes.items()}
+    )
+    iterate(ctx, 3)
+    with ctx.ledger.read() as tx:
+        sizes = [
+            [shard.planned_games for shard in games.shards_of(tx, run.id)]
+            for run in sorted(runs.all_runs(tx), key=lambda run: run.iteration)
+        ]
+        speed = games.games_per_second(tx, "hex8:2", untrained=False)
+    assert sizes[:2] == [[10, 10], [8] * 5]  # nothing measured yet: first untrained, then trained
+    assert speed is not None
+    assert speed > 20
+    assert sizes[2] == [40]
+    assert verify(ctx.ledger, ctx.blobs) == []
+    ctx.ledger.close()

@@ -1,0 +1,59 @@
+"""How many games a shard holds: decided before it is played, never inside it.
+
+A shard is one task. It must last long enough that the price of a task is nothing beside it, and hold
+its batch so many times over that the thin batches of its last games are a small part; otherwise it
+is as short as it can be, so that many workers share a run and little hangs on one of them.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Final
+
+from ringrift.configs import Config
+
+#: Fillings of its slots that a shard holds at least. The last filling runs thin: an eighth of the
+#: whole. On a large board one filling is half an hour of work, and three are what can be waited for.
+FILLINGS_SMALL: Final = 8
+FILLINGS_LARGE: Final = 3
+
+#: By name: the pipeline plans without loading the rules.
+SMALL_BOARDS: Final = ("square8", "hex8")
+
+#: Games of a shard at most: what the settings allow.
+MOST_GAMES: Final = 100_000
+
+
+def shard_games(
+    config: Config, slots: int, least_seconds: float, games_per_second: float | None
+) -> int:
+    """Games of a shard that lasts so long at this speed and holds enough fillings of its slots.
+
+    games_per_second: as measured on finished shards of the same kind; None: nothing is known yet,
+    and the fillings alone decide.
+    """
+    small = config.board in SMALL_BOARDS
+    fillings = (FILLINGS_SMALL if small else FILLINGS_LARGE) * slots
+    lasting = ceil(least_seconds * games_per_second) if games_per_second else 0
+    return min(max(fillings, lasting), MOST_GAMES)
+
+
+def even_sizes(games: int, size: int) -> list[int]:
+    """So many games in shards of at least `size` (one smaller shard if there are fewer), all alike.
+
+    >>> even_sizes(1000, 300)
+    [334, 333, 333]
+    """
+    count = max(1, games // size)
+    each, more = divmod(games, count)
+    return [each + 1] * more + [each] * (count - more)
+
+
+def fixed_sizes(games: int, size: int) -> list[int]:
+    """So many games in shards of `size`; the last takes the rest.
+
+    >>> fixed_sizes(10, 4)
+    [4, 4, 2]
+    """
+    full, rest = divmod(games, size)
+    return [size] * full + ([rest] if rest else [])
