@@ -4,31 +4,34 @@ from __future__ import annotations
 
 import json as jsonlib
 import secrets
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ringrift.cli.lookup import find_model
 from ringrift.cli.options import Json, SettingsFile
+from ringrift.cli.selfplay_canonical import canonical
+from ringrift.cli.selfplay_common import (
+    check_engine,
+    endings_of,
+    endings_text,
+    play,
+    shard_specs,
+)
+from ringrift.cli.selfplay_soak import soak
+from ringrift.cli.stopping import on_request
 from ringrift.configs import Config
-from ringrift.errors import BadInput, Interrupted, nearest
+from ringrift.errors import Interrupted
 
 if TYPE_CHECKING:
-    from ringrift.selfplay.pool import SelfplayParameters
-    from ringrift.selfplay.shard import ShardProgress, ShardResult, ShardSpec
-    from ringrift.settings import Settings
+    from ringrift.selfplay.shard import ShardResult, ShardSpec
 
 app = typer.Typer(help="Games of one model against itself.", no_args_is_help=True)
 
-#: Agents that play selfplay.
-ENGINES: Final = ("gumbel-mcts",)
-
-#: Run of all shards made by hand: the same arguments give the same files.
-RUN: Final = "by hand"
+app.command()(soak)
+app.command()(canonical)
 
 
 @app.callback()
@@ -64,13 +67,13 @@ def run(
     """Play games on one core and write them as shards, for people and experiments.
 
     The ledger does not see these games, and nothing learns from them by itself. Ctrl-C keeps the
-    shards that are whole and leaves nothing half-written.
+    shards that are whole and a checkpoint of the one in hand: the same command with the same seed
+    goes on from there, and ends with the files that it would have written at once.
     """
     from ringrift.settings import Settings, home
 
     wanted = Config.parse(config)
-    if engine not in ENGINES:
-        raise BadInput(f"engine {engine!r} plays no selfplay yet: {nearest(engine, ENGINES)}")
+    check_engine(engine)
     found = Settings.load(settings)
     sha256, path = find_model(wanted, model)
     folder = home() / "games" if out is None else out.expanduser()
@@ -82,121 +85,23 @@ def run(
         simulations=simulations,
         seed=secrets.randbits(31) if seed is None else seed,
     )
-    made = play(plan, path, folder)
+    try:
+        with on_request() as request:
+            made = play(plan, path, folder, found.selfplay.checkpoint_seconds, request)
+    except (KeyboardInterrupt, Interrupted):
+        raise Interrupted(
+            f"interrupted: the shards that are whole are in {folder}; the same command with "
+            f"--seed {plan[0].seed} goes on"
+        ) from None
     if json:
         print(jsonlib.dumps(as_dict(plan, made)))
     else:
         show(model, plan, made)
 
 
-def shard_specs(
-    settings: Settings,
-    config: Config,
-    sha256: str,
-    *,
-    games: int,
-    simulations: int | None,
-    seed: int,
-) -> list[ShardSpec]:
-    """The shards that hold so many games, each with the search of the settings."""
-    from ringrift.selfplay.shard import ShardSpec
-
-    size = settings.selfplay.games_per_shard
-    sizes = [min(size, games - first) for first in range(0, games, size)]
-    search = search_of(settings, simulations, min(size, games))
-    return [
-        ShardSpec(RUN, config, sha256, seed=seed, index=index, games=number, search=search)
-        for index, number in enumerate(sizes)
-    ]
-
-
-def search_of(settings: Settings, simulations: int | None, games: int) -> SelfplayParameters:
-    """The search of the settings, with another full budget where one is given."""
-    from ringrift.selfplay.pool import SelfplayParameters
-
-    play, search = settings.selfplay, settings.search
-    full = play.simulations if simulations is None else simulations
-    return SelfplayParameters(
-        simulations=full,
-        fast_simulations=min(play.fast_simulations, full),
-        full_search_fraction=play.full_search_fraction,
-        max_considered=search.max_considered,
-        c_visit=search.c_visit,
-        c_scale=search.c_scale,
-        rule=search.rule,
-        tree_reuse=search.tree_reuse,
-        temperature=play.temperature,
-        temperature_final=play.temperature_final,
-        temperature_decisions=play.temperature_decisions,
-        slots=min(play.slots, games),
-    )
-
-
-def play(plan: Sequence[ShardSpec], model: Path, folder: Path) -> list[ShardResult]:
-    """Play the shards one after the other; raises Interrupted at Ctrl-C, saying what is kept."""
-    from ringrift.selfplay.shard import produce_shard
-
-    made: list[ShardResult] = []
-    try:
-        with _progress(sum(spec.games for spec in plan)) as told:
-            for spec in plan:
-                made.append(produce_shard(spec, model, folder, lambda at: told(list(made), at)))
-    except (KeyboardInterrupt, Interrupted):
-        # a shard may have got its name just before: the folder knows, `made` may not
-        raise Interrupted(f"interrupted: the shards that are whole are in {folder}") from None
-    return made
-
-
-@contextmanager
-def _progress(games: int) -> Iterator[Callable[[list[ShardResult], ShardProgress], None]]:
-    """A bar on stderr with games, rates, time left and endings; yields the function to tell it."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    bar = Progress(
-        TextColumn("selfplay"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[endings]}"),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task("", total=games, rate="", endings="")
-
-        def told(made: list[ShardResult], at: ShardProgress) -> None:
-            seconds = max(sum(result.seconds for result in made) + at.seconds, 1e-9)
-            finished = sum(result.games for result in made) + at.games
-            evaluations = sum(result.evaluations for result in made) + at.evaluations
-            positions = sum(result.positions for result in made) + at.positions
-            endings = Counter(at.victories)
-            for result in made:
-                endings.update(result.victories)
-            rate = f"{finished / seconds:.1f} games/s  {positions / seconds:.0f} positions/s"
-            if not finished:  # a pool finishes its first games all at about the same time
-                rate = f"{evaluations / seconds:,.0f} evaluations/s"
-            bar.update(task, completed=finished, rate=rate, endings=_endings(endings))
-
-        yield told
-
-
-def _endings(endings: Counter[str]) -> str:
-    return "  ".join(f"{kind} {count}" for kind, count in endings.most_common())
-
-
 def as_dict(plan: Sequence[ShardSpec], made: Sequence[ShardResult]) -> dict[str, object]:
     """All figures, for JSON."""
-    endings: Counter[str] = Counter()
-    for result in made:
-        endings.update(result.victories)
+    endings = endings_of(made)
     return {
         "config": str(plan[0].config),
         "model": plan[0].model_sha256,
@@ -226,9 +131,7 @@ def show(model: str, plan: Sequence[ShardSpec], made: Sequence[ShardResult]) -> 
     for result in made:
         table.add_row(result.sha256[:12], *_figures([result]))
     table.add_row("all", *_figures(made), style="bold")
-    endings: Counter[str] = Counter()
-    for result in made:
-        endings.update(result.victories)
+    endings = endings_of(made)
     evaluations = sum(result.evaluations for result in made)
     seconds = max(sum(result.seconds for result in made), 1e-9)
     console = Console(highlight=False)
@@ -237,7 +140,7 @@ def show(model: str, plan: Sequence[ShardSpec], made: Sequence[ShardResult]) -> 
         f"fast {spec.search.fast_simulations}) on {spec.config}, seed {spec.seed}"
     )
     console.print(table)
-    console.print(f"endings: {_endings(endings)}")
+    console.print(f"endings: {endings_text(endings)}")
     console.print(f"{evaluations / seconds:,.0f} evaluations/s by {made[0].backend}")
     console.print(f"shards in {made[0].path.parent}", soft_wrap=True)
 

@@ -27,17 +27,18 @@ import secrets
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any, Final
 
 import numpy as np
 import structlog
-import torch
 import zstandard
 from numpy.typing import NDArray
 
 from ringrift import compile as compiling
 from ringrift.errors import BadInput
+from ringrift.nets.backends import cpu_flags
 from ringrift.rules.lines import parse_object
 
 log = structlog.get_logger(__name__)
@@ -73,8 +74,8 @@ def identity(spec: Mapping[str, Any]) -> dict[str, Any]:
         "v": VERSION,
         "spec": json.loads(json.dumps(spec)),
         "kernels": compiling.cache_key(),
-        "torch": torch.__version__,
-        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "torch": version("torch"),
+        "cpu": hashlib.sha256(" ".join(sorted(cpu_flags())).encode()).hexdigest()[:16],
     }
 
 
@@ -111,7 +112,7 @@ def load(path: Path, spec: Mapping[str, Any], bad: Path) -> Checkpoint | None:
     """The checkpoint of this spec; None where there is none, or one that was moved to the folder `bad`."""
     try:
         data = path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise BadInput(f"cannot read {path}: {error.strerror}") from error

@@ -1,7 +1,7 @@
 """``ringrift selfplay``: real games on a real command line."""
 
+import dataclasses
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 
 from ringrift.cli.main import run
+from ringrift.cli.stopping import Request
 from ringrift.configs import Config
+from ringrift.errors import Interrupted
 from ringrift.nets.arch import Arch
 from ringrift.nets.checkpoint import init_model, save_model
 from ringrift.rules.records import RecordReader
+from ringrift.selfplay import shard
 
 
 @pytest.fixture(scope="module")
@@ -108,24 +111,146 @@ def test_unwritable_folder(model, tmp_path, capsys):
 
 
 @pytest.mark.processes
-def test_interrupt(model, tmp_path):
-    """Ctrl-C ends with exit code 130: whole shards stay, and nothing half-written."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_and_go_on(model, tmp_path, capsys, monkeypatch, number):
+    """Ctrl-C ends with exit code 130 and a checkpoint; the same command ends with the same files."""
+    monkeypatch.setenv("RINGRIFT__SELFPLAY__GAMES_PER_SHARD", "1000")
+    monkeypatch.setenv("RINGRIFT__SELFPLAY__SLOTS", "4")
     out = tmp_path / "out"
+    line = command(model, "--games", 1200, "--seed", 4, "--out")
     start = "from ringrift.cli.main import main; main()"
-    program = [sys.executable, "-c", start, *command(model, "--games", 100_000)]
-    environment = os.environ | {"RINGRIFT__SELFPLAY__GAMES_PER_SHARD": "4"}
     child = subprocess.Popen(
-        [*program, "--out", str(out)], stderr=subprocess.PIPE, text=True, env=environment
+        [sys.executable, "-c", start, *line, str(out)], stderr=subprocess.PIPE, text=True
     )
     try:
-        while not (out.is_dir() and any(path.name[0] != "." for path in out.iterdir())):
+        while not (out.is_dir() and any(out.iterdir())):
             assert child.poll() is None, "the command ended by itself"
             time.sleep(0.02)
-        child.send_signal(signal.SIGINT)
+        child.send_signal(number)
         _, err = child.communicate(timeout=60)
     finally:
         child.kill()
     assert child.returncode == 130
-    assert err.endswith(f"interrupted: the shards that are whole are in {out}\n")
-    for path in out.iterdir():
-        assert len(list(RecordReader(path))) == 4
+    assert err.endswith(f"are in {out}; the same command with --seed 4 goes on\n")
+    assert [path.suffix for path in out.iterdir()] == [".checkpoint"]
+    assert run([*line, str(out)]) == 0
+    assert run([*line, str(tmp_path / "whole")]) == 0
+    names = [{path.name for path in folder.iterdir()} for folder in (out, tmp_path / "whole")]
+    assert names[0] == names[1]
+    assert len(names[0]) == 2
+    capsys.readouterr()
+    assert run([*line, str(out), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["evaluations"], told["games"]) == (0, 1200), "what is there is not played again"
+
+
+def soak(model, out, *more):
+    """A small soak of two configs."""
+    line = f"selfplay soak --config hex8:2 --model {model} --simulations 4 --out {out} --json"
+    return [*line.split(), "--check-every", "2", "--oracle-every", "8", *map(str, more)]
+
+
+def test_soak(model, tmp_path, capsys, monkeypatch):
+    """A soak plays to its limit, looks at each so-manyth game, and sizes shards by their speed."""
+    monkeypatch.setenv("RINGRIFT__SELFPLAY__SLOTS", "2")
+    monkeypatch.setenv("RINGRIFT__SELFPLAY__SHARD_SECONDS", "1")
+    out = tmp_path / "soak"
+    assert run(soak(model, out, "--games", 24, "--seed", 1)) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["games"], told["checked"], told["compared"]) == (24, 12, 3)
+    assert sum(told["victories"].values()) == 24
+    shards = [list(RecordReader(path)) for path in out.glob("*.zst")]
+    assert sum(map(len, shards)) == 24
+    assert len(shards) == told["shards"] == 2, "16 games at first, then what the speed asks for"
+    assert not (out / "soak.json").exists()
+
+
+def spoilt(monkeypatch, number):
+    """Let the program record one game with a wrong winner."""
+    made = []
+    right = shard.to_record
+
+    def wrong(spec, game):
+        made.append(game)
+        record = right(spec, game)
+        if len(made) != number:
+            return record
+        result = dataclasses.replace(record.result, winner=3 - record.result.winner)
+        return dataclasses.replace(record, result=result)
+
+    monkeypatch.setattr(shard, "to_record", wrong)
+
+
+@pytest.mark.parametrize(("number", "gate"), [(4, "quality"), (3, "parity")])
+def test_soak_stops_at_the_first_fault(model, tmp_path, capsys, monkeypatch, number, gate):
+    """A wrong game ends a soak with exit code 1, and the command that is named shows the fault."""
+    spoilt(monkeypatch, number)
+    checks = ("--check-every", 2, "--oracle-every", 3)
+    assert run(soak(model, tmp_path / "soak", "--games", 100, *checks)) == 1
+    err = capsys.readouterr().err
+    assert f"{gate}: " in err
+    shown = err.rpartition("; ringrift ")[2].removesuffix(" shows it\n").split()
+    assert shown[0] == {"quality": "record", "parity": "parity"}[gate]
+    assert run(shown) == 1
+    assert "winner" in capsys.readouterr().out
+
+
+def test_soak_goes_on(model, tmp_path, capsys, monkeypatch):
+    """A soak that was asked to stop takes up the shard it was in, with its seed, and refuses another."""
+    out = tmp_path / "soak"
+    monkeypatch.setattr(shard, "REPORT_EVERY", 0.0)
+    asked = Request.check
+
+    def stop(self):
+        raise Interrupted("stop")
+
+    monkeypatch.setattr(Request, "check", stop)
+    assert run(soak(model, out, "--games", 8, "--seed", 3)) == 130
+    state = json.loads((out / "soak.json").read_text())
+    assert (state["seed"], state["shards"], state["spec"]["games"]) == (3, 0, 8)
+    assert list(out.glob(".*.checkpoint"))
+    monkeypatch.setattr(Request, "check", asked)
+    assert run(soak(model, out, "--games", 8, "--seed", 4)) == 2
+    assert "holds a soak with seed 3" in capsys.readouterr().err
+    assert run(soak(model, out, "--games", 8)) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["seed"], told["games"]) == (3, 8)
+    assert not list(out.glob(".*.checkpoint"))
+
+
+def canonical(model, out, *more):
+    """A few canonical games."""
+    line = f"selfplay canonical --config hex8:2 --model {model} --simulations 4 --out {out}"
+    return [*line.split(), *map(str, more)]
+
+
+def test_canonical(model, tmp_path, capsys):
+    """All games pass both gates and are written as records that `record validate` accepts; twice the same."""
+    out = tmp_path / "out"
+    assert run(canonical(model, out, "--games", 3, "--seed", 2)) == 0
+    said = capsys.readouterr().out
+    for text in ("quality  3 passed, 0 quarantined", "parity   3 passed", "3 games in 1 files"):
+        assert text in said
+    [path] = out.glob("*.zst")
+    reader = RecordReader(path)
+    assert reader.spec["gates"] == {"quality": 3, "parity": 3, "of": 3}
+    assert len(list(reader)) == 3
+    assert {seat.model for record in reader for seat in record.seats} == {model.name[:64]}
+    assert run(["record", "validate", str(path)]) == 0
+    assert run(canonical(model, out, "--games", 3, "--seed", 2)) == 0
+    assert list(out.glob("*.zst")) == [path]
+
+
+def test_canonical_keeps_bad_games_apart(model, tmp_path, capsys, monkeypatch):
+    """A game that does not pass is not among the canonical ones but in quarantine, and the exit code is 1."""
+    spoilt(monkeypatch, 2)
+    out = tmp_path / "out"
+    assert run(canonical(model, out, "--games", 3, "--json")) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["games"], told["passed"]) == (3, 2)
+    [bad] = told["quarantined"]
+    assert bad["gate"] == "quality"
+    assert "winner" in bad["reason"]
+    [good] = out.glob("*.zst")
+    assert bad["game"] not in {record.id for record in RecordReader(good)}
+    assert [record.id for record in RecordReader(Path(bad["record"]))] == [bad["game"]]

@@ -1,0 +1,198 @@
+"""``ringrift selfplay soak``: games for hours, each Nth of them checked."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import secrets
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ringrift.cli.lookup import find_model
+from ringrift.cli.options import Json, SettingsFile
+from ringrift.cli.selfplay_common import check_engine, endings_of, progress_bar, search_of
+from ringrift.cli.stopping import on_request
+from ringrift.configs import Config
+from ringrift.errors import BadInput, Interrupted, NegativeVerdict
+
+if TYPE_CHECKING:
+    from ringrift.selfplay.shard import ShardProgress, ShardResult
+    from ringrift.selfplay.soak import Plan, State
+
+
+def soak(
+    config: Annotated[
+        list[str],
+        typer.Option("--config", metavar="BOARD:PLAYERS", help="again for more, in turn"),
+    ],
+    model: Annotated[
+        str, typer.Option(metavar="MODEL", help="champion, initial, newest, a sha256 or a file")
+    ] = "champion",
+    engine: Annotated[str, typer.Option(help="who plays; gumbel-mcts so far")] = "gumbel-mcts",
+    minutes: Annotated[
+        float | None, typer.Option(help="end after so long; default: never", min=0)
+    ] = None,
+    games: Annotated[
+        int | None, typer.Option(help="end after so many games; default: never", min=1)
+    ] = None,
+    check_every: Annotated[
+        int, typer.Option(help="each so-manyth game: every word and position", min=1)
+    ] = 10,
+    oracle_every: Annotated[
+        int, typer.Option(help="each so-manyth game: made again by the oracle", min=1)
+    ] = 50,
+    memory_growth: Annotated[
+        int, typer.Option(metavar="MIB", help="memory that may be gained after the first round")
+    ] = 512,
+    simulations: Annotated[
+        int | None, typer.Option(help="full search budget; default: settings", min=2)
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="decides every game; default: a fresh one, printed", min=0)
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="folder; default: soak/ in the state directory")
+    ] = None,
+    settings: SettingsFile = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Play shards of the configs in turn, without end, and check games as they end.
+
+    The first game that is wrong, or memory that grows, ends it with exit code 1; the game lies with
+    its reason and a reproduction in quarantine/ of the folder. Ctrl-C leaves a checkpoint; started
+    again with the same folder it goes on. Shards stay in the folder; their size follows the speed.
+    """
+    from ringrift.selfplay.soak import STATE, Found, Plan, State, load_state
+    from ringrift.settings import Settings, home
+
+    configs = [Config.parse(name) for name in config]
+    check_engine(engine)
+    found = Settings.load(settings)
+    folder = home() / "soak" if out is None else out.expanduser()
+    state = load_state(folder)
+    if state is not None and seed not in (None, state.seed):
+        raise BadInput(
+            f"--seed {seed}: {folder} holds a soak with seed {state.seed} that was stopped; leave "
+            f"--seed out to go on with it, or remove {folder / STATE}"
+        )
+    if state is None:
+        state = State(secrets.randbits(31) if seed is None else seed)
+    plan = Plan(
+        configs=configs,
+        models={str(one): find_model(one, model) for one in configs},
+        search=search_of(found, simulations, found.selfplay.slots),
+        seed=state.seed,
+        check_every=check_every,
+        oracle_every=oracle_every,
+        shard_seconds=found.selfplay.shard_seconds,
+        checkpoint_seconds=found.selfplay.checkpoint_seconds,
+        games=games,
+    )
+    if state.spec is not None and state.spec["config"] not in plan.models:
+        raise BadInput(
+            f"--config: {folder} holds a soak that was stopped in a shard of "
+            f"{state.spec['config']}; name it too, or remove {folder / STATE}"
+        )
+    made: list[ShardResult] = []
+    memory: list[int] = []
+    try:
+        _go_on(plan, state, folder, minutes, memory_growth, made, memory)
+    except Found as bad:
+        from ringrift.data.gates import keep_bad
+
+        kept = keep_bad(bad.record, bad.violation, bad.shard, folder / "quarantine")
+        _say(plan, state, made, memory, folder, json=json)
+        raise NegativeVerdict(
+            f"{bad.shard}: {bad.violation.gate}: {bad.violation.reason}; {kept.command} shows it"
+        ) from None
+    except NegativeVerdict:
+        _say(plan, state, made, memory, folder, json=json)
+        raise
+    except (KeyboardInterrupt, Interrupted):
+        _say(plan, state, made, memory, folder, json=json)
+        raise Interrupted(
+            f"interrupted: no fault so far; the same command goes on in {folder}"
+        ) from None
+    (folder / STATE).unlink(missing_ok=True)
+    _say(plan, state, made, memory, folder, json=json)
+
+
+def _go_on(
+    plan: Plan,
+    state: State,
+    folder: Path,
+    minutes: float | None,
+    memory_growth: int,
+    made: list[ShardResult],
+    memory: list[int],
+) -> None:
+    """Play until a limit, a fault or a request; a limit of time ends after the shard in hand."""
+    from ringrift.selfplay.soak import play_one, resident_bytes
+
+    end = None if minutes is None else time.monotonic() + 60 * minutes
+    total = None if plan.games is None else plan.games - state.games
+    with on_request() as request, progress_bar("soak", total) as told:
+
+        def tell(at: ShardProgress) -> None:
+            told(made, at)
+            request.check()
+
+        while plan.games is None or state.games < plan.games:
+            made.append(play_one(plan, state, folder, tell))
+            memory.append(resident_bytes())
+            settled = memory[len(plan.configs) - 1 :]  # every config has had its arrays by then
+            if settled and settled[-1] - settled[0] > memory_growth << 20:
+                raise NegativeVerdict(
+                    f"memory grew from {settled[0] >> 20} to {settled[-1] >> 20} MiB in "
+                    f"{len(settled)} shards, more than --memory-growth {memory_growth}"
+                )
+            request.check()
+            if end is not None and time.monotonic() >= end:
+                return
+
+
+def _say(
+    plan: Plan,
+    state: State,
+    made: list[ShardResult],
+    memory: list[int],
+    folder: Path,
+    *,
+    json: bool,
+) -> None:
+    """What was played and looked at."""
+    seconds = sum(result.seconds for result in made)
+    played = sum(result.games for result in made)
+    figures: dict[str, Any] = {
+        "configs": [str(one) for one in plan.configs],
+        "models": {name: sha256 for name, (sha256, _) in plan.models.items()},
+        "seed": plan.seed,
+        "shards": state.shards,
+        "games": state.games,
+        "checked": state.checked,
+        "compared": state.compared,
+        "seconds": seconds,
+        "games_per_second": played / seconds if seconds else 0.0,
+        "positions_per_second": sum(r.positions for r in made) / seconds if seconds else 0.0,
+        "victories": dict(endings_of(made)),
+        "memory": [size >> 20 for size in (memory[0], max(memory), memory[-1])] if memory else [],
+        "folder": str(folder),
+    }
+    if json:
+        print(jsonlib.dumps(figures))
+        return
+    grown = figures["memory"]
+    print(
+        f"soak of {', '.join(figures['configs'])}, seed {plan.seed}: {state.shards} shards, "
+        f"{state.games:,} games, {state.checked} checked, {state.compared} compared with the oracle"
+    )
+    print(
+        f"{figures['games_per_second']:.1f} games/s, "
+        f"{figures['positions_per_second']:.0f} positions/s"
+        + (f"; memory {grown[0]} MiB at first, {grown[1]} at most, {grown[2]} now" if grown else "")
+    )
+    print("endings: " + "  ".join(f"{kind} {n}" for kind, n in endings_of(made).most_common()))
+    print(f"shards in {folder}")

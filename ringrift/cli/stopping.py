@@ -1,0 +1,43 @@
+"""Ctrl-C and SIGTERM as a request: work ends where it can go on later."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from ringrift.errors import Interrupted
+
+
+@dataclass(slots=True)
+class Request:
+    """Whether an end was asked for."""
+
+    made: bool = False
+
+    def check(self) -> None:
+        """Raise Interrupted if it was."""
+        if self.made:
+            raise Interrupted("interrupted")
+
+
+@contextmanager
+def on_request() -> Iterator[Request]:
+    """Within it the first SIGINT or SIGTERM only sets the request; the second raises Interrupted at once."""
+    request = Request()
+
+    def asked(_signum: int, _frame: FrameType | None) -> None:
+        if request.made:
+            raise Interrupted("interrupted at once: the last checkpoint stays")
+        request.made = True
+        print("stopping at the next safe point; once more stops at once", file=sys.stderr)
+
+    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

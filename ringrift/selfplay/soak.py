@@ -1,0 +1,168 @@
+"""Long unattended generation that looks at itself: shards of several configs in turn, games checked as they end.
+
+The state of a soak is one small file beside its shards, written before each shard: what was asked
+to stop goes on with the very shard it was in. A shard's size follows the speed of the last one of
+its config, and is fixed in that file before the shard begins.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from ringrift.configs import Config
+from ringrift.data.gates import Violation, parity_of, quality_of
+from ringrift.errors import BadInput, RingRiftError
+from ringrift.rules.records import GameRecord
+from ringrift.selfplay.pool import SelfplayParameters
+from ringrift.selfplay.shard import ShardProgress, ShardResult, ShardSpec, produce_shard
+from ringrift.selfplay.size import shard_games
+
+STATE: Final = "soak.json"
+RUN: Final = "soak"
+
+
+class Found(RingRiftError):
+    """A game did not pass."""
+
+    def __init__(self, record: GameRecord, violation: Violation, shard: str) -> None:
+        """Which game of which shard, and what of it."""
+        super().__init__(violation.reason)
+        self.record = record
+        self.violation = violation
+        self.shard = shard
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a soak plays and looks at."""
+
+    configs: Sequence[Config]
+    #: Config -> sha256 and file of the network.
+    models: Mapping[str, tuple[str, Path]]
+    search: SelfplayParameters
+    seed: int
+    #: Every so many games one goes through the quality gate, and one through the oracle.
+    check_every: int
+    oracle_every: int
+    shard_seconds: float
+    checkpoint_seconds: float
+    #: Games of all shards together; None: no end.
+    games: int | None = None
+
+
+@dataclass(slots=True)
+class State:
+    """How far a soak is; what its file holds."""
+
+    seed: int
+    #: Shards that are whole, games in them, and games looked at by each gate.
+    shards: int = 0
+    games: int = 0
+    checked: int = 0
+    compared: int = 0
+    #: Config -> games per second of its last shard.
+    speeds: dict[str, float] = field(default_factory=dict)
+    #: The shard in hand, as `ShardSpec.as_dict`.
+    spec: dict[str, Any] | None = None
+
+    def save(self, folder: Path) -> None:
+        """Write it in place of the last one."""
+        aside = folder / f".tmp-{os.getpid()}-{secrets.token_hex(6)}.json"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with aside.open("w", encoding="utf-8") as out:
+                json.dump(asdict(self), out)
+                out.flush()
+                os.fsync(out.fileno())
+            aside.replace(folder / STATE)
+        except OSError as error:
+            raise BadInput(f"cannot write to {folder}: {error.strerror}") from error
+
+
+def load_state(folder: Path) -> State | None:
+    """The state of the soak that was stopped in this folder; None if there is none."""
+    path = folder / STATE
+    try:
+        return State(**json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        raise BadInput(
+            f"{path}: not the state of a soak ({error}); remove it to begin anew"
+        ) from None
+
+
+def next_spec(plan: Plan, state: State) -> ShardSpec:
+    """The shard in hand, or the next one: configs in turn, sized by the speed of the last of its kind."""
+    if state.spec is not None:
+        return ShardSpec.from_dict(state.spec)
+    config = plan.configs[state.shards % len(plan.configs)]
+    slots = plan.search.slots
+    games = shard_games(config, slots, plan.shard_seconds, state.speeds.get(str(config)))
+    if plan.games is not None:
+        games = min(games, plan.games - state.games)
+    return ShardSpec(
+        RUN,
+        config,
+        plan.models[str(config)][0],
+        seed=plan.seed,
+        index=state.shards,
+        games=games,
+        search=replace(plan.search, slots=min(slots, games)),
+    )
+
+
+def play_one(
+    plan: Plan, state: State, folder: Path, progress: Callable[[ShardProgress], None]
+) -> ShardResult:
+    """Play the next shard and look at its games; raises Found at the first that does not pass.
+
+    Interrupted from `progress` leaves a checkpoint, and the state that knows of it.
+    """
+    spec = next_spec(plan, state)
+    state.spec = spec.as_dict()
+    state.save(folder)
+    number = state.games
+
+    def each(record: GameRecord) -> None:
+        nonlocal number
+        number += 1
+        found = None
+        if number % plan.check_every == 0:
+            state.checked += 1
+            found = quality_of(record)
+        if found is None and number % plan.oracle_every == 0:
+            state.compared += 1
+            found = parity_of(record)
+        if found is not None:
+            raise Found(record, found, f"shard {spec.index} of the soak with seed {plan.seed}")
+
+    made = produce_shard(
+        spec,
+        plan.models[str(spec.config)][1],
+        folder,
+        progress,
+        each=each,
+        checkpoint_seconds=plan.checkpoint_seconds,
+    )
+    state.shards += 1
+    state.games += made.games
+    state.speeds[str(spec.config)] = made.games / max(made.seconds, 1e-9)
+    state.spec = None
+    state.save(folder)
+    return made
+
+
+def resident_bytes() -> int:
+    """Memory that this process has in use; 0 where the system does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
