@@ -148,7 +148,7 @@ def produce_shard(
 ) -> ShardResult:
     """Play a shard, or what is left of it, and write it to ``out_dir`` under its sha256.
 
-    ``progress`` is called about twice a second and may raise to stop, ``each`` for every game that is played here;
+    ``progress`` is called about twice a second and may raise to stop, ``each`` for every game that is played here, as it is written;
     Interrupted from ``progress`` leaves a checkpoint, anything else at most that of the last interval. ``backend``
     None takes this machine's default. A checkpoint that cannot be used goes to the folder ``quarantine`` (None: one
     in ``out_dir``). Raises BadInput when the model is broken or of another configuration.
@@ -179,9 +179,10 @@ def produce_shard(
             if game is not None:
                 record = to_record(spec, game)
                 writer.write(record)
-                tally.add(record, record.line())
+                line = record.line()
+                tally.add(record, line)
                 if each is not None:
-                    each(record)
+                    each(GameRecord.parse(parse_object(line.encode())))
                 continue
             # Only here, between two batches, is the pool's state whole.
             if now - saved >= checkpoint_seconds:

@@ -114,10 +114,10 @@ def test_unwritable_folder(model, tmp_path, capsys):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupt_and_go_on(model, tmp_path, capsys, monkeypatch, number):
     """Ctrl-C ends with exit code 130 and a checkpoint; the same command ends with the same files."""
-    monkeypatch.setenv("RINGRIFT__SELFPLAY__GAMES_PER_SHARD", "1000")
+    monkeypatch.setenv("RINGRIFT__SELFPLAY__GAMES_PER_SHARD", "300")
     monkeypatch.setenv("RINGRIFT__SELFPLAY__SLOTS", "4")
     out = tmp_path / "out"
-    line = command(model, "--games", 1200, "--seed", 4, "--out")
+    line = command(model, "--games", 305, "--seed", 4, "--out")
     start = "from ringrift.cli.main import main; main()"
     child = subprocess.Popen(
         [sys.executable, "-c", start, *line, str(out)], stderr=subprocess.PIPE, text=True
@@ -141,7 +141,7 @@ def test_interrupt_and_go_on(model, tmp_path, capsys, monkeypatch, number):
     capsys.readouterr()
     assert run([*line, str(out), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert (told["evaluations"], told["games"]) == (0, 1200), "what is there is not played again"
+    assert (told["evaluations"], told["games"]) == (0, 305), "what is there is not played again"
 
 
 def soak(model, out, *more):
