@@ -128,6 +128,9 @@ def search_of(settings: Settings, simulations: int | None, games: int) -> Selfpl
         temperature=play.temperature,
         temperature_final=play.temperature_final,
         temperature_decisions=play.temperature_decisions,
+        temperature_schedule=play.temperature_schedule,
+        temperature_elo_low=play.temperature_elo_low,
+        temperature_elo_high=play.temperature_elo_high,
         slots=min(play.slots, games),
     )
 
