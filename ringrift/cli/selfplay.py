@@ -7,6 +7,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -50,6 +51,18 @@ def run(
     simulations: Annotated[
         int | None, typer.Option(help="full search budget; default: settings", min=2)
     ] = None,
+    elo: Annotated[
+        float | None,
+        typer.Option(help="rating of the model, for temperature_schedule elo"),
+    ] = None,
+    progress: Annotated[
+        float,
+        typer.Option(
+            help="part of its training that is done, for temperature_schedule curriculum",
+            min=0.0,
+            max=1.0,
+        ),
+    ] = 0.0,
     seed: Annotated[
         int | None, typer.Option(help="decides every game; default: a fresh one, printed", min=0)
     ] = None,
@@ -80,6 +93,7 @@ def run(
         sha256,
         games=games,
         simulations=simulations,
+        known=(elo, progress),
         seed=secrets.randbits(31) if seed is None else seed,
     )
     made = play(plan, path, folder)
@@ -97,13 +111,18 @@ def shard_specs(
     games: int,
     simulations: int | None,
     seed: int,
+    known: tuple[float | None, float] = (None, 0.0),
 ) -> list[ShardSpec]:
-    """The shards that hold so many games, each with the search of the settings."""
+    """The shards that hold so many games, each with the search of the settings.
+
+    known: rating and training progress of the model, which a temperature may depend on.
+    """
     from ringrift.selfplay.shard import ShardSpec
 
     size = settings.selfplay.games_per_shard
     sizes = [min(size, games - first) for first in range(0, games, size)]
     search = search_of(settings, simulations, min(size, games))
+    search = replace(search, elo=known[0], progress=known[1])
     return [
         ShardSpec(RUN, config, sha256, seed=seed, index=index, games=number, search=search)
         for index, number in enumerate(sizes)
