@@ -52,7 +52,8 @@ def plain_values(config, states, depth, mine):
 def small_positions(config, most_actions, count):
     """uint16[count, 6, N]: decisions with few actions."""
     states = random_positions(config, games=3, seed=5, most=2000)
-    small = [i for i in range(len(states)) if len(actions_of(config, states, i)) <= most_actions]
+    legal = [len(actions_of(config, states, i)) for i in range(len(states))]
+    small = [i for i, n in enumerate(legal) if 1 < n <= most_actions]
     assert len(small) >= count
     return states[small[:count]]
 
