@@ -172,13 +172,13 @@ class SelfplayPool:
     def _noise(self, p: SelfplayParameters) -> NDArray[np.float64]:
         """Scale of the noise by decision, float64[T]; what the kernels do by the entropy of a root is set here too."""
         scheduler, clarity = p.scheduler, self.search.slots.clarity
-        if scheduler.adaptive:
+        clarity[:] = 1.0
+        if scheduler.adaptive and p.temperature != p.temperature_final:
             clarity[:] = (
                 scheduler.temperature(0, entropy=0.0),
                 scheduler.temperature(0, entropy=1.0),
             )
             return np.ones(1)
-        clarity[:] = 1.0
         return scheduler.table(LONGEST, elo=p.elo, progress=p.progress)
 
     def run(self, seeds: NDArray[np.uint64]) -> Iterator[FinishedGame | None]:

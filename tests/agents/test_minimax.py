@@ -13,11 +13,11 @@ from ringrift.configs import ALL_CONFIGS, Config
 from ringrift.evaluation.match import play_match
 from ringrift.evaluation.spec import MatchSpec
 from ringrift.rules.boards import board, tables
-from ringrift.rules.game import Game
+from ringrift.rules.kernels import constants as k
 from ringrift.search.kernels.heuristic import position_value
 from ringrift.search.minimax import MinimaxSearch
 from tests.agents.test_simple import seeds_for, winning_now
-from tests.agents.turns import after, mover, quickest_win
+from tests.agents.turns import after, mover, quickest_win, winner
 from tests.nets.positions import actions_of, random_positions
 
 HEX = Config("hex8", 2)
@@ -99,16 +99,25 @@ def test_table_changes_no_value(config):
 
 
 def test_swap_is_seen_from_the_other_seat():
-    """At the pie swap depth 1 is plain minimax too: behind the swap the agent sits in the first seat."""
-    game = Game.new(HEX)
-    game.apply("PL 0,0,0 3")
-    while game.player == 1:
-        game.apply(int(game.legal_codes()[0]))
-    values = dict(plain_values(HEX, game.states.copy(), 1, 2))
+    """At the pie swap depth 1 is plain minimax too: behind the swap the agent sits in the first seat.
+
+    The swap is put into positions of seat 2 in which seat 1 stands far better.
+    """
+    states = random_positions(HEX, games=3, seed=5, most=2000)
     swap = board("hex8").num_actions(2) - 1
-    assert max(values, key=values.__getitem__) == swap
-    search = deepened(game.states, 0, 1, quiescence=False)
-    assert (search.action, search.value) == (swap, values[swap])
+    taken = 0
+    for i in range(len(states)):
+        position = states[i : i + 1].copy()
+        scalars = position[0, k.F_SCALAR]
+        if scalars[k.S_PLAYER] != 2 or scalars[k.S_PHASE] != k.RING_PLACEMENT or taken == 3:
+            continue
+        scalars[k.S_SWAP_OPEN] = 1
+        values = dict(plain_values(HEX, position, 1, 2))
+        search = deepened(position, 0, 1, quiescence=False)
+        assert search.value == max(values.values())
+        assert values[search.action] == search.value
+        taken += search.action == swap
+    assert taken >= 3
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
@@ -118,15 +127,16 @@ def test_wins_of_one_turn_are_found(config):
     found = [(i, quickest_win(config, states[i : i + 1])) for i in range(len(states))]
     wins = [(i, length) for i, length in found if length is not None and length <= 3]
     assert sum(length > 1 for _, length in wins) >= 5
+    search = MinimaxSearch(config, quiescence=False)
     for i, length in wins:
         position, seat = states[i : i + 1].copy(), mover(states[i : i + 1])
         for left in range(length, 0, -1):
-            agent = make_agent(AgentSpec("minimax", depth=left), config)
-            action = agent.choose(position, seeds_for(1))[0]
-            position = after(config, position, action)
-            assert quickest_win(config, position) is not None or mover(position) == 0, (i, left)
-        assert mover(position) == 0
-        assert Game(config, position).result.winner == seat
+            if mover(position) != seat:
+                break
+            search.begin(position, 0, 1)
+            position = after(config, position, search.search(left, ANY))
+            assert search.solved
+        assert winner(position) == seat
 
 
 def test_takes_a_win_at_once():

@@ -153,7 +153,7 @@ def moves_of(evaluator, parameters, games=12):
     return [found[i] for i in range(games)]
 
 
-SMALL = SelfplayParameters(6, 3, 0.5, temperature_decisions=8)
+SMALL = SelfplayParameters(6, 3, 0.5, temperature_final=0.0, temperature_decisions=8)
 
 
 def test_kernels_follow_the_table():

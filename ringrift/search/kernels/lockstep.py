@@ -60,7 +60,7 @@ class Slots(NamedTuple):
     noise: NDArray[np.float32]  # [G] scale of the Gumbel variables
     clarity: NDArray[
         np.float64
-    ]  # [2] factors of that scale where one move is all the prior, where all are equal
+    ]  # [2] its factors where one move is all the prior, and where all are equal
     gumbel: NDArray[np.float32]  # [G, A] root noise per root edge, in the order of the edges
     before: NDArray[
         np.int32
