@@ -9,6 +9,7 @@ from ringrift.evaluation.match import play_match
 from ringrift.evaluation.spec import MatchSpec
 from ringrift.rules.boards import board
 from ringrift.rules.game import Game
+from ringrift.rules.kernels import constants as k
 from ringrift.search.uct import UctParameters, UctSearch
 from tests.agents.test_simple import seeds_for, winning_now
 from tests.agents.turns import after, mover, quickest_win
@@ -60,21 +61,27 @@ def test_tree_adds_up(name):
 
 
 def test_swap_exchanges_the_values():
-    """What lies behind the pie swap counts for the seat that swapped as the value of the first seat."""
-    game = Game.new(HEX)
-    game.apply("PL 0,0,0 3")
-    while game.player == 1:
-        game.apply(int(game.legal_codes()[0]))
+    """What lies behind the pie swap counts for the seat that swapped as the value of the first seat.
+
+    The swap is put into positions of seat 2 in the middle of games.
+    """
+    states = random_positions(HEX, games=1, seed=5, most=400)
+    scalars = states[:, k.F_SCALAR]
+    due = (scalars[:, k.S_PLAYER] == 2) & (scalars[:, k.S_PHASE] == k.RING_PLACEMENT)
     swap = board("hex8").num_actions(2) - 1
-    search = UctSearch(HEX, 1000, UctParameters(tau=1000.0, exploration=1000.0))
-    search.begin(game.states, 0, 7)
-    trees = search.trees
-    (edge,) = np.flatnonzero(trees.action[0, : trees.edges[0, 0]] == swap)
-    while trees.visits[0, edge] == 0:
-        assert search.run(1) == 1, "so much exploration tries everything"
-    child = trees.child[0, edge]
-    assert trees.total[0, edge] == trees.value[0, child, 0]
-    assert trees.value[0, child, 0] != trees.value[0, child, 1]
+    different = 0
+    for i in np.flatnonzero(due)[:4].tolist():
+        scalars[i, k.S_SWAP_OPEN] = 1
+        search = UctSearch(HEX, 2000, UctParameters(tau=1000.0, exploration=1000.0))
+        search.begin(states, i, 7)
+        trees = search.trees
+        (edge,) = np.flatnonzero(trees.action[0, : trees.edges[0, 0]] == swap)
+        while trees.visits[0, edge] == 0:
+            assert search.run(1) == 1, "so much exploration tries everything"
+        child = trees.child[0, edge]
+        assert trees.total[0, edge] == trees.value[0, child, 0]
+        different += trees.value[0, child, 0] != trees.value[0, child, 1]
+    assert different >= 2
 
 
 def test_predictor_knows_a_win():
