@@ -46,7 +46,7 @@ class Settings:
         opening(self.config, self.rules)
 
     @property
-    def budgets(self) -> dict[str, int]:
+    def budgets(self) -> dict[str, Any]:
         """Those of the agent's kind."""
         return {
             name: getattr(self, name)
