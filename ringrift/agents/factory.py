@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ringrift.agents.base import Agent
+from ringrift.agents.lookahead import MctsAgent, MinimaxAgent
 from ringrift.agents.simple import HeuristicAgent, RandomAgent
 from ringrift.agents.spec import AgentSpec
 from ringrift.configs import Config
@@ -20,6 +21,10 @@ def make_agent(spec: AgentSpec, config: Config, model_path: Path | None = None) 
         return RandomAgent(spec, config)
     if spec.kind == "heuristic":
         return HeuristicAgent(spec, config)
+    if spec.kind == "mcts":
+        return MctsAgent(spec, config)
+    if spec.kind == "minimax":
+        return MinimaxAgent(spec, config)
     if model_path is None:
         raise BadInput(f"agent {spec.identity} needs the file of its model")
     from ringrift.agents.network import NetworkAgent  # loads torch

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ringrift.agents.clock import Clock
 from ringrift.agents.evaluators import evaluator_of
 from ringrift.agents.spec import AgentSpec
-from ringrift.agents.thinking import Info, Thought
+from ringrift.agents.thought import Info, Thought
 from ringrift.configs import Config
 from ringrift.errors import BadInput
 from ringrift.nets.backends import default_backend

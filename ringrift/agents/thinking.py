@@ -7,10 +7,7 @@ to the one move that it is in records.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Generator
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -20,10 +17,11 @@ from numpy.typing import NDArray
 from ringrift.agents.base import Agent
 from ringrift.agents.clock import Clock
 from ringrift.agents.factory import make_agent
+from ringrift.agents.lookahead import MctsThinker, MinimaxThinker
 from ringrift.agents.spec import WITH_MODEL, AgentSpec
+from ringrift.agents.thought import Info, Thought, Waiting, seed_of
 from ringrift.configs import Config
 from ringrift.rules.boards import tables
-from ringrift.rules.canonical import canonical_text
 from ringrift.rules.game import Game
 from ringrift.rules.kernels import constants as k
 from ringrift.rules.kernels.apply import apply_move
@@ -31,30 +29,6 @@ from ringrift.rules.kernels.play import play_all
 
 #: Moves of a principal variation that are written down; forced ones count.
 PV_MOVES: Final = 24
-
-
-@dataclass(frozen=True, slots=True)
-class Info:
-    """What a search has found so far."""
-
-    #: Decisions of the principal variation.
-    depth: int
-    #: Simulations, of all decisions of this move together.
-    nodes: int
-    #: What is expected to be played, from the position on: codes of decisions.
-    actions: tuple[int, ...]
-    #: Chance of each seat to win, seat 1 first; None where the agent does not know.
-    value: tuple[float, ...] | None = None
-
-
-class Waiting(Enum):
-    """The step of a thought that has done all it can and goes on only because nobody has stopped it."""
-
-    FOR_STOP = True
-
-
-#: What one slice of thinking yields: news, nothing new, or that it waits; at the end a code.
-Thought = Generator[Info | Waiting | None, None, int]
 
 
 class Thinker(Protocol):
@@ -79,18 +53,10 @@ class WholeAgent:
     def decide(self, states: NDArray[np.uint16], _clock: Clock, _share: float) -> Thought:
         """Ask the agent once; see `Thinker.decide`."""
         yield None
-        seeds = np.array([_seed_of(self.agent.config, states, self.seed)], np.uint64)
+        seeds = np.array([seed_of(self.agent.config, states, self.seed)], np.uint64)
         code = int(self.agent.choose(states.copy(), seeds)[0])
         yield Info(1, 1, (code,))
         return code
-
-
-def _seed_of(config: Config, states: NDArray[np.uint16], seed: int) -> int:
-    """Random seed of a decision: of the position and the seed alone, whatever was asked before."""
-    game = Game(config, states)
-    half = int(states[0, k.F_SCALAR, k.S_SLIDE])
-    text = f"{seed} {half} {canonical_text(game.state_plus())}"
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
 
 
 def make_thinker(
@@ -104,6 +70,10 @@ def make_thinker(
         from ringrift.agents.searching import NetworkThinker  # loads torch
 
         return NetworkThinker(spec, config, model_path, simulations)
+    if spec.kind == "mcts":
+        return MctsThinker(spec, config, seed)
+    if spec.kind == "minimax":
+        return MinimaxThinker(spec, config, seed)
     return WholeAgent(make_agent(spec, config, model_path), seed)
 
 

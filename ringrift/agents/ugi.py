@@ -24,15 +24,13 @@ from ringrift import __version__
 from ringrift.agents.clock import Clock, Limits
 from ringrift.agents.spec import WITH_MODEL, AgentSpec
 from ringrift.agents.thinking import (
-    Info,
     Thinker,
-    Thought,
-    Waiting,
     best_move,
     make_thinker,
     variation,
     whole_move,
 )
+from ringrift.agents.thought import Info, Thought, Waiting
 from ringrift.agents.ugi_go import read_limits
 from ringrift.agents.ugi_options import Settings, option_lines, set_option
 from ringrift.agents.ugi_position import Position, read_position, to_wire
@@ -228,9 +226,8 @@ class Ugi:
                 if not settings.model:
                     raise BadInput(f"agent {kind} needs a model: setoption name model value FILE")
                 sha256, path = self._find_model(config, settings.model)
-            simulations = settings.simulations if kind == "gumbel-mcts" else None
             thinker = make_thinker(
-                AgentSpec(kind, sha256, simulations),
+                AgentSpec(kind, sha256, **settings.budgets),
                 config,
                 path,
                 settings.simulations,

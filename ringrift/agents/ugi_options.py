@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from ringrift.agents.spec import AGENT_KINDS
+from ringrift.agents.spec import AGENT_KINDS, BUDGETS, DEFAULT_NODES, DEFAULT_ROLLOUTS
 from ringrift.configs import BOARD_NAMES, Config
 from ringrift.errors import BadInput, nearest
 from ringrift.rules.boards import RINGS_RANGE
@@ -26,6 +26,10 @@ class Settings:
     model: str = ""
     #: Simulations of a decision for which `go` names no limit.
     simulations: int = 64
+    #: The same of agent mcts, and of agent minimax: decisions ahead (0: as far as the nodes go) and positions.
+    rollouts: int = DEFAULT_ROLLOUTS
+    depth: int = 0
+    nodes: int = DEFAULT_NODES
     seed: int = 0
     #: Play forced moves without being asked, and leave them out of move lists.
     play_forced: bool = False
@@ -40,6 +44,15 @@ class Settings:
     def __post_init__(self) -> None:
         """Refuse what no game can begin with."""
         opening(self.config, self.rules)
+
+    @property
+    def budgets(self) -> dict[str, Any]:
+        """Those of the agent's kind."""
+        return {
+            name: getattr(self, name)
+            for name, (kind, *_) in BUDGETS.items()
+            if kind == self.agent and getattr(self, name)
+        }
 
     @property
     def config(self) -> Config:
@@ -104,7 +117,10 @@ OPTIONS: Final = (
     Option("seats", "spin", 2, 4),
     Option("agent", "combo", choices=AGENT_KINDS),
     Option("model", "string"),
-    Option("simulations", "spin", 2, 100_000),
+    Option("simulations", "spin", *BUDGETS["simulations"][2:]),
+    Option("rollouts", "spin", *BUDGETS["rollouts"][2:]),
+    Option("depth", "spin", 0, BUDGETS["depth"][3]),
+    Option("nodes", "spin", *BUDGETS["nodes"][2:]),
     Option("seed", "spin", 0, 2**63 - 1),
     Option("play_forced", "check"),
     Option("pie", "check"),

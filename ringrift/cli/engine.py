@@ -20,7 +20,7 @@ def engine(
     board: Annotated[str, typer.Option(help="board of the games")] = "hex8",
     seats: Annotated[int, typer.Option(help="2, 3 or 4")] = 2,
     agent: Annotated[
-        str, typer.Option(help="random, heuristic, policy-only, gumbel-mcts")
+        str, typer.Option(help="random, heuristic, minimax, mcts, policy-only, gumbel-mcts")
     ] = "heuristic",
     model: Annotated[
         str,
@@ -29,6 +29,11 @@ def engine(
         ),
     ] = "",
     simulations: Annotated[int, typer.Option(help="search budget where `go` names no limit")] = 64,
+    rollouts: Annotated[int, typer.Option(help="the same for mcts")] = 2000,
+    depth: Annotated[
+        int, typer.Option(help="the same for minimax: decisions ahead; 0: as its nodes allow")
+    ] = 0,
+    nodes: Annotated[int, typer.Option(help="the same for minimax: positions")] = 20_000,
     seed: Annotated[int, typer.Option(help="decides the agent's random choices")] = 0,
     rings: Annotated[int, typer.Option(help="rings per seat; 0: as the board has them")] = 0,
     line_detect: Annotated[int, typer.Option(help="shortest line noticed; 0: the board's")] = 0,
@@ -53,6 +58,9 @@ def engine(
         "agent": agent,
         "model": model,
         "simulations": simulations,
+        "rollouts": rollouts,
+        "depth": depth,
+        "nodes": nodes,
         "seed": seed,
         "rings": rings,
         "lps_rounds": lps_rounds,

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Matches between agents.", no_args_is_help=True)
 
-AGENT_HELP = "random, heuristic, MODEL, policy-only:MODEL; MODEL is champion, initial, newest, a sha256 or a file"
+AGENT_HELP = (
+    "random, heuristic, mcts[:rROLLOUTS], minimax[:dDEPTH][:nNODES], MODEL, policy-only:MODEL; "
+    "MODEL is champion, initial, newest, a sha256 or a file"
+)
 
 ConfigName = Annotated[
     str, typer.Option("--config", metavar="BOARD:PLAYERS", help="such as hex8:2")

@@ -75,7 +75,11 @@ def draw(
 def play(
     config: ConfigName = "hex8:2",
     agents: Annotated[
-        str, typer.Option(help="Comma list, one per seat or one for all: random, heuristic.")
+        str,
+        typer.Option(
+            help="Comma list, one per seat or one for all: random, heuristic, mcts[:rROLLOUTS], "
+            "minimax[:dDEPTH][:nNODES]."
+        ),
     ] = "heuristic,random",
     seed: Seed = 0,
     every: Annotated[int, typer.Option(help="Draw every so many turns, 0: never.", min=0)] = 0,
@@ -114,7 +118,7 @@ def _moves(game: Game, names: list[str], seed: int) -> Iterator[str]:
     from ringrift.rules.kernels import constants as k
     from ringrift.rules.kernels.apply import apply_move
 
-    players = [make_agent(AgentSpec(name), game.config) for name in names]
+    players = [make_agent(AgentSpec.parse(name), game.config) for name in names]
     t = tables(game.config.board)
     rng = np.random.default_rng(seed)
     while game.result is None:

@@ -53,6 +53,18 @@ def run(
     simulations: Annotated[
         int | None, typer.Option(help="full search budget; default: settings", min=2)
     ] = None,
+    elo: Annotated[
+        float | None,
+        typer.Option(help="rating of the model, for temperature_schedule elo"),
+    ] = None,
+    progress: Annotated[
+        float,
+        typer.Option(
+            help="part of its training that is done, for temperature_schedule curriculum",
+            min=0.0,
+            max=1.0,
+        ),
+    ] = 0.0,
     seed: Annotated[
         int | None, typer.Option(help="decides every game; default: a fresh one, printed", min=0)
     ] = None,
@@ -83,6 +95,7 @@ def run(
         sha256,
         games=games,
         simulations=simulations,
+        known=(elo, progress),
         seed=secrets.randbits(31) if seed is None else seed,
     )
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -39,8 +40,12 @@ def shard_specs(
     simulations: int | None,
     seed: int,
     run: str = RUN,
+    known: tuple[float | None, float] = (None, 0.0),
 ) -> list[ShardSpec]:
-    """The shards that hold so many games, each with the search of the settings."""
+    """The shards that hold so many games, each with the search of the settings.
+
+    known: rating and training progress of the model, which a temperature may depend on.
+    """
     from ringrift.selfplay.shard import ShardSpec
     from ringrift.selfplay.size import even_sizes, fixed_sizes, shard_games
 
@@ -49,6 +54,7 @@ def shard_specs(
     size = rules.games_per_shard or shard_games(config, rules.slots, rules.shard_seconds, None)
     sizes = fixed_sizes(games, size) if rules.games_per_shard else even_sizes(games, size)
     search = search_of(settings, simulations, min(size, games))
+    search = replace(search, elo=known[0], progress=known[1])
     return [
         ShardSpec(run, config, sha256, seed=seed, index=index, games=number, search=search)
         for index, number in enumerate(sizes)
@@ -73,6 +79,9 @@ def search_of(settings: Settings, simulations: int | None, games: int) -> Selfpl
         temperature=play.temperature,
         temperature_final=play.temperature_final,
         temperature_decisions=play.temperature_decisions,
+        temperature_schedule=play.temperature_schedule,
+        temperature_elo_low=play.temperature_elo_low,
+        temperature_elo_high=play.temperature_elo_high,
         slots=min(play.slots, games),
     )
 

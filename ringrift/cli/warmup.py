@@ -117,6 +117,18 @@ def _one_ply() -> None:
     play_match(spec, Path)
 
 
+def _lookahead() -> None:
+    import numpy as np
+
+    from ringrift.agents import AgentSpec, make_agent
+    from ringrift.configs import Config
+    from ringrift.rules.game import opening
+
+    config = Config("hex8", 2)
+    for spec in (AgentSpec("mcts", rollouts=4), AgentSpec("minimax", depth=1)):
+        make_agent(spec, config).choose(opening(config), np.zeros(1, np.uint64))
+
+
 def _search() -> None:
     import numpy as np
 
@@ -168,6 +180,7 @@ STEPS: tuple[tuple[str, Callable[[], None]], ...] = (
     ("rules", _rules),
     ("games", _games),
     ("one-ply play", _one_ply),
+    ("rollouts and alpha-beta", _lookahead),
     ("search", _search),
     ("selfplay and training", _learning),
 )

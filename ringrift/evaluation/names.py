@@ -5,6 +5,9 @@ typed                 agent
 ====================  ==========================================================
 random                uniformly random moves
 heuristic             one ply over a readable evaluation
+mcts, mcts:r500       rollouts with that heuristic, 2000 or as many as named
+minimax,              alpha-beta over it: 20000 positions for each decision, or
+minimax:d4:n50000     the decisions ahead and positions that are named
 MODEL                 Gumbel search over the model, with the given budget
 policy-only:MODEL     the model's first choice, without search
 ====================  ==========================================================
@@ -49,8 +52,8 @@ class AgentNames:
 
     def agent(self, text: str) -> AgentSpec:
         """The agent of a name; BadInput in one line if there is none."""
-        if text in AGENT_KINDS and text not in _PREFIXES:
-            return AgentSpec(text)
+        if text.partition(":")[0] in AGENT_KINDS and not text.startswith(_PREFIXES):
+            return AgentSpec.parse(text)
         kind, colon, name = text.partition(":")
         if not colon or kind not in _PREFIXES:
             kind, name = "gumbel-mcts", text

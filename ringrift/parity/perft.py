@@ -14,6 +14,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -246,8 +247,8 @@ class PerftDifference:
 
 
 def depth_within(table: PerftTable, leaves: int) -> int:
-    """Greatest length whose published count is at most `leaves`, 1 at least."""
-    return max((d for d, n in enumerate(table.counts, start=1) if n <= leaves), default=1)
+    """Length up to which no published count is more than `leaves`, 1 at least."""
+    return max(1, len(list(takewhile(lambda number: number <= leaves, table.counts))))
 
 
 def check(table: PerftTable, engine: str, depth: int) -> PerftDifference | None:

@@ -166,6 +166,9 @@ def play_shard(work: ShardWork, model: Path, folder: Path, progress: Progress) -
             temperature=rules.temperature,
             temperature_final=rules.temperature_final,
             temperature_decisions=rules.temperature_decisions,
+            temperature_schedule=rules.temperature_schedule,
+            temperature_elo_low=rules.temperature_elo_low,
+            temperature_elo_high=rules.temperature_elo_high,
             slots=min(rules.slots, work.games),
         ),
     )

@@ -129,6 +129,7 @@ class SearchPool:
             simulations=np.zeros(slots, np.int32),
             budget=np.zeros(slots, np.int32),
             noise=np.zeros(slots, np.float32),
+            clarity=np.ones(2),
             gumbel=np.zeros((slots, actions), np.float32),
             before=np.zeros((slots, actions), np.int32),
             budgets=np.array(budgets, np.int32),

@@ -16,7 +16,11 @@ from ringrift.rules.boards import Board, board, tables
 from ringrift.rules.kernels.constants import F_SCALAR, NUM_FIELDS, S_RINGS
 from ringrift.search.evaluator import Evaluator
 from ringrift.search.gumbel import SearchPool
+from ringrift.search.temperature import TemperatureScheduler, create_scheduler
 from ringrift.selfplay.kernels import games as kernels
+
+#: Decisions with a temperature of their own; later ones have the last of these. The settings end here too.
+LONGEST: Final = 10_001
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +36,21 @@ class SelfplayParameters:
     max_considered          root actions in sequential halving                16      16 (Gumbel)
     c_visit, c_scale        σ(q) = (c_visit + max N) · c_scale · q            50, 1   50, 1 (Gumbel)
     temperature             scale of the root's Gumbel noise at the start     1       1 (Gumbel)
-    temperature_final       the same after `temperature_decisions`            0.2     1 (Gumbel)
-    temperature_decisions   decisions of a game played at `temperature`       30      30 moves (AlphaZero)
+    temperature_final       the same in the end                               0.2     1 (Gumbel)
+    temperature_decisions   decisions of a game until then                    30      30 moves (AlphaZero)
+    temperature_schedule    how the one goes over into the other: one of      step    step (AlphaGo Zero)
+                            `ringrift.search.temperature.KINDS`
+    temperature_elo_low     schedule elo: at this rating, as step             0       --
+    temperature_elo_high    schedule elo: `temperature_final` throughout      1500    --
+    elo                     rating of the network; None: temperature_elo_low  None    --
+    progress                part of its training that is done, 0 .. 1         0       --
     rule                    "gumbel", or "puct": plain PUCT with root noise,  gumbel  --
                             moves by visits^(1/temperature), visits as target
     tree_reuse              the subtree of the move played is searched on     False   True (AlphaZero)
     slots                   games side by side; the width of a batch          64      --
     ======================= ================================================= ======= ==================
+
+    Raises BadInput for a schedule that does not exist.
     """
 
     simulations: int = 64
@@ -53,6 +65,27 @@ class SelfplayParameters:
     slots: int = 64
     rule: str = "gumbel"
     tree_reuse: bool = False
+    temperature_schedule: str = "step"
+    temperature_elo_low: float = 0.0
+    temperature_elo_high: float = 1500.0
+    elo: float | None = None
+    progress: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what is no schedule."""
+        _ = self.scheduler
+
+    @property
+    def scheduler(self) -> TemperatureScheduler:
+        """The schedule of the temperature fields."""
+        return create_scheduler(
+            self.temperature_schedule,
+            initial=self.temperature,
+            final=self.temperature_final,
+            decisions=self.temperature_decisions,
+            elo_low=self.temperature_elo_low,
+            elo_high=self.temperature_elo_high,
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON form, part of a shard's id: fields that came later are left out while they say nothing."""
@@ -65,7 +98,15 @@ class SelfplayParameters:
 
 
 #: Fields that older shards do not have; without them a spec keeps its id, and its games their seeds.
-_LATER: Final = ("rule", "tree_reuse")
+_LATER: Final = (
+    "rule",
+    "tree_reuse",
+    "temperature_schedule",
+    "temperature_elo_low",
+    "temperature_elo_high",
+    "elo",
+    "progress",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +162,7 @@ class SelfplayPool:
         self.games = kernels.make_games(
             evaluator.batch_size, 20 * bound, 4 * bound, 80 * bound, (NUM_FIELDS, geometry.n)
         )
-        self.play = kernels.Play(
-            p.full_search_fraction,
-            p.temperature,
-            p.temperature_final,
-            p.temperature_decisions,
-            p.tree_reuse,
-        )
+        self.play = kernels.Play(p.full_search_fraction, self._noise(p), p.tree_reuse)
         self.tables = tables(self.config.board)
         self._finished = np.zeros(evaluator.batch_size, np.int32)
         self._index = np.full(evaluator.batch_size, -1, np.int64)
@@ -137,6 +172,18 @@ class SelfplayPool:
         #: Leaves evaluated so far, and slots in the batches that carried them.
         self.evaluations = 0
         self.batches = 0
+
+    def _noise(self, p: SelfplayParameters) -> NDArray[np.float64]:
+        """Scale of the noise by decision, float64[T]; what the kernels do by the entropy of a root is set here too."""
+        scheduler, clarity = p.scheduler, self.search.slots.clarity
+        clarity[:] = 1.0
+        if scheduler.adaptive and p.temperature != p.temperature_final:
+            clarity[:] = (
+                scheduler.temperature(0, entropy=0.0),
+                scheduler.temperature(0, entropy=1.0),
+            )
+            return np.ones(1)
+        return scheduler.table(LONGEST, elo=p.elo, progress=p.progress)
 
     def run(self, seeds: NDArray[np.uint64]) -> Iterator[FinishedGame | None]:
         """Play one game per seed; yields each game when it ends, and None after every batch.

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from ringrift.settings.base import Section
+
+#: The kinds of ringrift/search/temperature.py, which lies above the settings.
+TemperatureSchedule = Literal[
+    "step", "constant", "linear", "exponential", "cosine", "elo", "curriculum", "entropy"
+]
 
 
 class SelfplaySettings(Section):
@@ -24,12 +29,20 @@ class SelfplaySettings(Section):
     temperature: Annotated[float, Field(ge=0, le=10)]
     temperature_final: Annotated[float, Field(ge=0, le=10)]
     temperature_decisions: Annotated[int, Field(ge=0, le=10_000)]
+    temperature_schedule: TemperatureSchedule
+    temperature_elo_low: Annotated[float, Field(ge=-10_000, le=10_000)]
+    temperature_elo_high: Annotated[float, Field(ge=-10_000, le=10_000)]
 
     @model_validator(mode="after")
-    def _fast_is_faster(self) -> Self:
+    def _bounds_are_ordered(self) -> Self:
         if self.fast_simulations > self.simulations:
             raise ValueError(
                 f"fast_simulations: expected at most simulations ({self.simulations}), "
                 f"not {self.fast_simulations}"
+            )
+        if self.temperature_elo_low >= self.temperature_elo_high:
+            raise ValueError(
+                f"temperature_elo_low: expected less than temperature_elo_high "
+                f"({self.temperature_elo_high}), not {self.temperature_elo_low}"
             )
         return self

@@ -17,6 +17,11 @@ HEX = Config("hex8", 2)
     [
         (AgentSpec("random"), "random"),
         (AgentSpec("heuristic"), "heuristic"),
+        (AgentSpec("mcts"), "mcts:r2000"),
+        (AgentSpec("mcts", rollouts=50), "mcts:r50"),
+        (AgentSpec("minimax"), "minimax:n20000"),
+        (AgentSpec("minimax", depth=3), "minimax:d3"),
+        (AgentSpec("minimax", depth=3, nodes=500), "minimax:d3:n500"),
         (AgentSpec("policy-only", SHA), "policy-only:0123456789ab"),
         (AgentSpec("gumbel-mcts", SHA, 64), "gumbel-mcts:0123456789ab:s64"),
     ],
@@ -42,6 +47,7 @@ def test_every_kind_is_known():
         (("gumbel-mcts", None, 8), "gumbel-mcts needs a model"),
         (("gumbel-mcts", SHA), "gumbel-mcts needs number of simulations"),
         (("policy-only", SHA, 8), "policy-only takes no number of simulations"),
+        (("mcts", None, 8), "mcts takes no number of simulations"),
         (("gumbel-mcts", SHA, 1), "simulations is 1: expected 2 to 100000"),
     ],
 )
@@ -68,3 +74,41 @@ def test_model_file_is_needed():
     """An agent with a network cannot be made without the file of its weights."""
     with pytest.raises(BadInput, match="gumbel-mcts:0123456789ab:s8 needs the file of its model"):
         make_agent(AgentSpec("gumbel-mcts", SHA, 8), HEX)
+
+
+@pytest.mark.parametrize("text", ["random", "heuristic", "mcts:r50", "minimax:d3", "minimax:d3:n9"])
+def test_identities_are_read(text):
+    """The identity of an agent without a network names it, and is part of no other agent's JSON form."""
+    spec = AgentSpec.parse(text)
+    assert spec.identity == text
+    assert AgentSpec.from_dict(spec.as_dict()) == spec
+
+
+def test_old_specs_keep_their_form():
+    """Agents from before there were other budgets have the JSON form that ids of matches were made of."""
+    assert list(AgentSpec("random").as_dict()) == [
+        "kind",
+        "model_sha256",
+        "simulations",
+        "max_considered",
+        "c_visit",
+        "c_scale",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("mcst", "did you mean 'mcts'"),
+        ("mcts:500", "'500' is no budget, expected rNUMBER"),
+        ("mcts:d4", "'d4' is no budget"),
+        ("minimax:x", "expected dNUMBER .depth. or nNUMBER .nodes."),
+        ("minimax:d99", "depth is 99: expected 1 to 32"),
+        ("heuristic:r5", "'r5' is no budget, expected none"),
+        ("policy-only", "needs a model"),
+    ],
+)
+def test_other_texts_are_refused(text, message):
+    """What names no agent without a network is refused in one line."""
+    with pytest.raises(BadInput, match=message):
+        AgentSpec.parse(text)

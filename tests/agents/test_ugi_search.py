@@ -9,7 +9,8 @@ import pytest
 from ringrift.agents import AgentSpec, make_agent
 from ringrift.agents.clock import Clock, Limits
 from ringrift.agents.searching import FIRST_NODES, most_nodes
-from ringrift.agents.thinking import Info, whole_move
+from ringrift.agents.thinking import whole_move
+from ringrift.agents.thought import Info
 from ringrift.agents.ugi import Ugi, answers
 from ringrift.agents.ugi_go import read_limits
 from ringrift.agents.ugi_loop import serve

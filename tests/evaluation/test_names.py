@@ -37,6 +37,8 @@ def test_simple(names: AgentNames) -> None:
     """Agents without a network are their own names."""
     assert names.agent("random") == AgentSpec("random")
     assert names.agent("heuristic") == AgentSpec("heuristic")
+    assert names.agent("mcts") == AgentSpec("mcts", rollouts=2000)
+    assert names.agent("minimax:d4:n500") == AgentSpec("minimax", depth=4, nodes=500)
 
 
 def test_models(names: AgentNames, model: tuple[Path, str]) -> None:

@@ -58,6 +58,9 @@ class Slots(NamedTuple):
     simulations: NDArray[np.int32]  # [G] done in this search
     budget: NDArray[np.int32]  # [G] row of `budgets` that this search runs under
     noise: NDArray[np.float32]  # [G] scale of the Gumbel variables
+    clarity: NDArray[
+        np.float64
+    ]  # [2] its factors where one move is all the prior, and where all are equal
     gumbel: NDArray[np.float32]  # [G, A] root noise per root edge, in the order of the edges
     before: NDArray[
         np.int32
@@ -112,6 +115,18 @@ def begin(trees, slots, g, s, index, budget, noise):
 
 
 @kernel
+def root_entropy(trees, g):
+    """Entropy of the root's prior over that of equal chances, in [0, 1]."""
+    n = trees.edges[g, 0]
+    first = trees.first_edge[g, 0]
+    total = 0.0
+    for i in range(n):
+        x = np.float64(trees.logit[g, first + i])
+        total -= np.exp(x) * x
+    return min(max(total / np.log(np.float64(n)), 0.0), 1.0) if n > 1 else 0.0
+
+
+@kernel
 def small_gamma(slots, g, alpha):
     """A Gamma variable with shape 0 < alpha <= 1 (Ahrens and Dieter 1974, algorithm GS)."""
     bound = 1.0 + alpha / np.e
@@ -148,7 +163,13 @@ def disturb_priors(trees, slots, g, scratch):
 
 @kernel
 def draw_noise(trees, slots, g, scratch):
-    """Gumbel variables of the root's edges; with PUCT noise on the priors as well."""
+    """Gumbel variables of the root's edges; with PUCT noise on the priors as well.
+
+    The scale of both choices, `Slots.noise`, may follow the entropy of the prior.
+    """
+    if slots.clarity[0] != slots.clarity[1]:
+        h = root_entropy(trees, g)
+        slots.noise[g] *= slots.clarity[0] + (slots.clarity[1] - slots.clarity[0]) * h
     for i in range(min(trees.edges[g, 0], slots.gumbel.shape[1])):
         draw = -np.log(-np.log(uniform(slots.rng, g)))
         slots.gumbel[g, i] = slots.noise[g] * draw

@@ -56,9 +56,9 @@ class Play(NamedTuple):
     """How the games are played."""
 
     full_fraction: float  # part of the decisions with the full budget
-    noise: float  # scale of the root's Gumbel variables in the first decisions
-    noise_later: float  # and after them
-    noise_decisions: int
+    noise: NDArray[
+        np.float64
+    ]  # [T] scale of the root's Gumbel variables by decision; the last one stays
     reuse: bool  # search on in the subtree of the move that was played
 
 
@@ -145,7 +145,7 @@ def play_on(games, play, trees, slots, scratch, g, t):
         slots.status[g] = FINISHED
         return
     budget = FULL if uniform(slots.rng, g) < play.full_fraction else FAST
-    noise = play.noise if games.num_decisions[g] < play.noise_decisions else play.noise_later
+    noise = play.noise[min(games.num_decisions[g], play.noise.size - 1)]
     if play.reuse and edge >= 0 and begin_below(trees, slots, scratch, g, edge, budget, noise):
         return
     begin(trees, slots, g, games.states, g, budget, noise)
