@@ -214,9 +214,7 @@ class SearchPool:
         )
         mixed = value[g, int(trees.player[g, 0]) - 1]
         first = int(trees.first_edge[g, 0])
-        q = np.where(
-            visits > 0, trees.total[g, first : first + n] / np.maximum(visits, 1), mixed
-        )
+        q = np.where(visits > 0, trees.total[g, first : first + n] / np.maximum(visits, 1), mixed)
         return float(policy @ q)
 
     def _run(self) -> None:
