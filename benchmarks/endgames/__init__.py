@@ -1,0 +1,1 @@
+"""Endgames solved exactly: the ground truth that searches are measured against."""
