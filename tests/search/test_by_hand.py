@@ -1,0 +1,59 @@
+"""The formulas on a tree drawn by hand, with numbers worked out on paper."""
+
+from math import exp
+
+import numpy as np
+import pytest
+
+from ringrift.configs import Config
+from ringrift.rules.game import Game
+from ringrift.search.evaluator import UniformEvaluator
+from ringrift.search.gumbel import SearchPool
+from ringrift.search.kernels import lockstep
+from tests.search.test_gumbel import root_of, seeds_for
+
+HEX = Config("hex8", 2)
+
+
+def drawn(c_visit, c_scale):
+    """A pool whose root has three actions, in the opening of hex8.
+
+        action   prior   visits   total   q
+        0        0.5     2        1.2     0.6
+        1        0.3     1        0.3     0.3
+        2        0.2     0        -       v_mix
+
+    The network's value of the root is 0.4, so v_mix = (0.4 + 3 · (0.5 · 0.6 + 0.3 · 0.3) / 0.8) / 4 = 0.465625.
+    """
+    pool = SearchPool(UniformEvaluator(HEX, 1), [3], 3, c_visit, c_scale)
+    pool.search(Game.new(HEX).states, seeds_for(1))
+    trees = pool.trees
+    trees.edges[0, 0] = 3
+    first = int(trees.first_edge[0, 0])
+    edges = slice(first, first + 3)
+    trees.logit[0, edges] = np.log([0.5, 0.3, 0.2])
+    trees.visits[0, edges] = (2, 1, 0)
+    trees.total[0, edges] = (1.2, 0.3, 0)
+    trees.value[0, 0] = (0.4, 0.6, 0, 0)
+    return pool
+
+
+def test_completed_values_and_improved_policy():
+    """σ with c_visit 8 and c_scale 0.5 is 5 q; π' is proportional to π · exp(5 q), v_mix for the untried action."""
+    pool = drawn(8, 0.5)
+    weights = [0.5 * exp(5 * 0.6), 0.3 * exp(5 * 0.3), 0.2 * exp(5 * 0.465625)]
+    _, visits, policy = root_of(pool, 0)
+    assert visits.tolist() == [2, 1, 0]
+    assert policy == pytest.approx([w / sum(weights) for w in weights], abs=1e-5)
+    actions, values = np.empty(1, np.int32), np.empty((1, 4), np.float32)
+    lockstep.read_results(pool.trees, pool.slots, pool.scratch, 1, actions, values)
+    assert values[0].tolist() == pytest.approx([0.465625, 0.534375, 0, 0])
+    assert actions[0] == pool.trees.action[0, pool.trees.first_edge[0, 0]]
+    mean = sum(w * q for w, q in zip(weights, (0.6, 0.3, 0.465625), strict=True)) / sum(weights)
+    assert pool.policy_value(0) == pytest.approx(mean, abs=1e-5)
+
+
+def test_values_against_the_prior():
+    """With a large scale the better value wins over the prior, with a tiny one the prior stays."""
+    assert root_of(drawn(50, 1.0), 0)[2][0] > 0.99
+    assert root_of(drawn(0, 1e-6), 0)[2] == pytest.approx([0.5, 0.3, 0.2], abs=1e-4)
