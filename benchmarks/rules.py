@@ -29,6 +29,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -148,10 +149,10 @@ def measure_calls(config: Config, positions: Positions, watch: Stopwatch) -> dic
         n = len(p.states)
         if n == 0:
             continue
-        copies[kind] = ns(lambda p=p: kernels.copy_each(p.states, scratch), n)
-        legal[f"legal, {kind}"] = ns(lambda p=p: kernels.list_each(p.states, t, out), n)
+        copies[kind] = ns(partial(kernels.copy_each, p.states, scratch), n)
+        legal[f"legal, {kind}"] = ns(partial(kernels.list_each, p.states, t, out), n)
         apply[f"apply, {kind}"] = ns(
-            lambda p=p: kernels.apply_each(p.states, t, p.codes, scratch),
+            partial(kernels.apply_each, p.states, t, p.codes, scratch),
             n,
             less=1e-9 * copies[kind].median,
         )
