@@ -15,7 +15,6 @@ from ringrift.search.kernels.minimax import (
     QUIET_PLIES,
     Plies,
     Table,
-    begin_minimax,
     run_minimax,
     set_root,
 )
@@ -102,10 +101,10 @@ class MinimaxSearch:
 
         Returns whether that depth was finished; if not, the next call goes on with it.
         """
+        begun = 0
         if self._running == 0:
-            self._running = self.depth + 1
-            begin_minimax(self._plies, self._table, self.tables, self._running)
-        finished = bool(run_minimax(self._plies, self._table, self.tables, limit))
+            self._running = begun = self.depth + 1
+        finished = bool(run_minimax(self._plies, self._table, self.tables, begun, limit))
         found, value = int(self._plies.action[0]), float(self._plies.best[0])
         # A part of a depth counts too: its first action was the best one of the depth before it. Where everything
         # loses, the choice of the depth that did not see that yet resists longest.

@@ -71,7 +71,8 @@ class UctSearch:
 
     def begin(self, states: NDArray[np.uint16], index: int, seed: int) -> None:
         """Begin anew at state ``index`` of uint16[n, 6, N]; the seed decides all rollouts."""
-        begin_uct(self.trees, self.tables, self.uct, self._room, states, index, np.uint64(seed))
+        begin_uct(self.trees, self._room, states, index, np.uint64(seed))
+        self.run(0)  # makes the root
 
     def run(self, rollouts: int) -> int:
         """Make so many rollouts more; fewer where the room ends. Returns how many."""

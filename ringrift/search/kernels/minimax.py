@@ -285,8 +285,8 @@ def set_root(plies, table, s, index, seed):
     table.now[0] += 1
 
 
-@entry
-def begin_minimax(plies, table, t, depth):
+@kernel
+def begin_depth(plies, t, depth):
     """Begin the search of the root to a depth; the best action of the search before it is tried first."""
     zero = np.int64(0)
     root = np.int64(0)
@@ -309,9 +309,14 @@ def begin_minimax(plies, table, t, depth):
 
 
 @entry
-def run_minimax(plies, table, t, limit):
-    """Go on with the search until it is done (True) or ``limit`` positions have been made in all (False)."""
+def run_minimax(plies, table, t, depth, limit):
+    """Search the root to a depth (0: go on with the search that was not done).
+
+    Returns whether it is done; False when ``limit`` positions have been made in all.
+    """
     zero = np.int64(0)
+    if depth > 0:
+        begin_depth(plies, t, depth)
     p = plies.cursor[0]
     while p >= 0:
         if plies.alpha[p] >= plies.beta[p] or plies.tried[p] >= plies.count[p]:

@@ -174,16 +174,17 @@ def open_node(trees, t, uct, room, node, edge):
 
 
 @entry
-def begin_uct(trees, t, uct, room, s, index, seed):
-    """Begin a search of state ``index`` of ``s`` uint16[n, F, N]; seed: uint64."""
+def begin_uct(trees, room, s, index, seed):
+    """Begin a search of state ``index`` of ``s`` uint16[n, F, N]; seed: uint64. `run_uct` makes the root."""
     room.rng[0] = seed
     clear_tree(trees, np.int64(0), s, index)
-    open_node(trees, t, uct, room, np.int64(NONE), np.int64(NONE))
 
 
 @entry
 def run_uct(trees, t, uct, room, count):
     """Make ``count`` rollouts, or as many as the tree has room for; returns their number."""
+    if trees.num_nodes[0] == 0:
+        open_node(trees, t, uct, room, np.int64(NONE), np.int64(NONE))
     for i in range(count):
         if trees.num_nodes[0] >= trees.player.shape[1]:
             return i
