@@ -1,9 +1,15 @@
 """What all tests share: no test sees the settings, state or broker of the person who runs it."""
 
 import os
+import signal
 
 import pytest
 import structlog
+
+# A shell starts what it runs in the background with Ctrl-C ignored, and the children of the tests would
+# inherit that: those that are sent a Ctrl-C would never end.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 #: Variables of a person's own installation that would change what tests see.
 PERSONAL = (

@@ -63,11 +63,6 @@ def test_bad_input(arguments, said, capsys):
     assert "Traceback" not in err
 
 
-def heed_sigint():
-    """A shell starts what it runs in the background with Ctrl-C ignored, and children inherit that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_ctrl_c_tells_what_was_compared(jobs):
     """Ctrl-C on a long check: exit 130, the table so far, and no process left behind."""
@@ -80,7 +75,6 @@ def test_ctrl_c_tells_what_was_compared(jobs):
         env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
         text=True,
         start_new_session=True,
-        preexec_fn=heed_sigint,  # noqa: PLW1509  (there are no threads here)
     )
     os.close(theirs)
     bar = ""
