@@ -11,9 +11,22 @@ import yaml
 
 from ringrift.errors import BadInput, shown
 
+#: Sections in sections that a file may hold, far more than any has.
+MOST_DEPTH = 100
+
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader with two of YAML 1.1's traps closed."""
+    """The safe loader with two of YAML 1.1's traps closed, and a bound on the depth."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self.depth += 1
+        if self.depth > MOST_DEPTH:
+            raise RecursionError
+        node = super().compose_node(parent, index)  # type: ignore[no-untyped-call]
+        self.depth -= 1
+        return node  # type: ignore[no-any-return]
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
