@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import copy
 import json
 import random
 from collections.abc import Callable, Sequence
@@ -84,7 +85,7 @@ def spoil_value(rng: random.Random, value: Any) -> None:
     elif kind == 6:
         other, there = rng.choice(places)
         if isinstance(other, dict | list) and not isinstance(other[there], dict | list):
-            at[key] = other[there]
+            at[key] = copy.deepcopy(other[there])  # what lies around itself is no JSON
     else:
         at[key] = odd_value(rng)
 
