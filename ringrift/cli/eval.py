@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ringrift.cli.bars import counting_bar
 from ringrift.cli.lookup import find_model, open_existing_ledger
-from ringrift.cli.options import Json, SettingsFile
+from ringrift.cli.options import ConfigName, Json, Seed, SettingsFile
 from ringrift.configs import Config
 from ringrift.errors import BadInput, NegativeVerdict
 
@@ -35,16 +36,10 @@ AGENT_HELP = (
     "MODEL is champion, initial, newest, a sha256 or a file"
 )
 
-ConfigName = Annotated[
-    str, typer.Option("--config", metavar="BOARD:PLAYERS", help="such as hex8:2")
-]
 Games = Annotated[int, typer.Option(help="games at most; whole blocks of all seatings", min=1)]
 Simulations = Annotated[
     int | None,
     typer.Option(help="search budget of each decision; default: that of the gates", min=2),
-]
-Seed = Annotated[
-    int | None, typer.Option(help="decides every game; default: a fresh one, printed", min=0)
 ]
 Opening = Annotated[
     int | None, typer.Option(help="random decisions that open each block; default: settings", min=0)
@@ -268,36 +263,13 @@ def _record(ledger: Ledger, result: MatchResult) -> None:
 
 @contextmanager
 def _progress(title: str) -> Iterator[Any]:
-    """A bar on stderr with games, rate and time left; yields the function to tell it."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    console = Console(stderr=True)
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,  # else it leaves an empty line in a log
-    )
-    with bar:
-        task = bar.add_task(title, total=None, rate="")
+    """A bar with games, rate and time left; yields the function to tell it."""
+    with counting_bar(title) as tell:
 
         def told(at: MatchProgress) -> None:
             speed = at.games / at.seconds if at.seconds > 0 else 0.0
             won = f"{at.wins / at.games:.3f} won" if at.games else ""
-            bar.update(
-                task, total=at.planned, completed=at.games, rate=f"{speed:.1f} games/s  {won}"
-            )
+            tell(at.games, f"{speed:.1f} games/s  {won}", total=at.planned)
 
         yield told
 

@@ -15,6 +15,21 @@ SettingsFile = Annotated[
     typer.Option("--settings", metavar="FILE", help="settings file, or the name of a packaged one"),
 ]
 
+#: A game config that must be given; `Config.parse` reads it.
+ConfigName = Annotated[
+    str, typer.Option("--config", metavar="BOARD:PLAYERS", help="such as hex8:2")
+]
+
+#: A network; `find_model` reads it.
+Model = Annotated[
+    str, typer.Option(metavar="MODEL", help="champion, initial, newest, a sha256 or a file")
+]
+
+#: What all random choices follow from.
+Seed = Annotated[
+    int | None, typer.Option(help="decides every game; default: a fresh one, printed", min=0)
+]
+
 #: Machine-readable output.
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 

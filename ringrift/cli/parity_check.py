@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ringrift.cli.bars import counting_bar
 from ringrift.cli.options import Json
 from ringrift.configs import Config
 from ringrift.errors import BadInput, Interrupted, NegativeVerdict
@@ -206,36 +207,13 @@ def _as_dict(
 
 @contextmanager
 def _progress(plan: Plan, total: Tally) -> Iterator[Callable[[Tally], None]]:
-    """A bar on stderr with games, moves, rate and time left; yields the function to tell it."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    bar = Progress(
-        TextColumn(f"parity check {plan.config}"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
+    """A bar with games, moves, rate and time left; yields the function to tell it."""
     start = time.perf_counter()
-    with bar:
-        task = bar.add_task("", total=len(plan.names()), rate="")
+    with counting_bar(f"parity check {plan.config}", len(plan.names())) as tell:
 
         def told(part: Tally) -> None:
             total.add(part)
             rate = total.moves / max(time.perf_counter() - start, 1e-9)
-            bar.update(
-                task,
-                completed=total.games + total.positions,
-                rate=f"{total.moves:,} moves  {rate:,.0f}/s",
-            )
+            tell(total.games + total.positions, f"{total.moves:,} moves  {rate:,.0f}/s")
 
         yield told

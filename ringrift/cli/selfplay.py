@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import json as jsonlib
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ringrift.cli.lookup import find_model
-from ringrift.cli.options import Json, SettingsFile
+from ringrift.cli.options import ConfigName, Json, Model, Seed, SettingsFile
 from ringrift.cli.selfplay_canonical import canonical
 from ringrift.cli.selfplay_common import (
-    check_engine,
+    Engine,
+    Simulations,
     endings_of,
     endings_text,
-    play,
-    shard_specs,
+    order,
 )
 from ringrift.cli.selfplay_soak import soak
 from ringrift.cli.stopping import on_request
-from ringrift.configs import Config
-from ringrift.errors import Interrupted
 
 if TYPE_CHECKING:
     from ringrift.selfplay.shard import ShardResult, ShardSpec
@@ -41,18 +37,11 @@ def _group() -> None:
 
 @app.command()
 def run(
-    config: Annotated[
-        str, typer.Option("--config", metavar="BOARD:PLAYERS", help="such as hex8:2")
-    ],
+    config: ConfigName,
     games: Annotated[int, typer.Option(help="games, all played to their end", min=1)] = 100,
-    model: Annotated[
-        str,
-        typer.Option(metavar="MODEL", help="champion, initial, newest, a sha256 or a file"),
-    ] = "champion",
-    engine: Annotated[str, typer.Option(help="who plays; gumbel-mcts so far")] = "gumbel-mcts",
-    simulations: Annotated[
-        int | None, typer.Option(help="full search budget; default: settings", min=2)
-    ] = None,
+    model: Model = "champion",
+    engine: Engine = "gumbel-mcts",
+    simulations: Simulations = None,
     elo: Annotated[
         float | None,
         typer.Option(help="rating of the model, for temperature_schedule elo"),
@@ -65,9 +54,7 @@ def run(
             max=1.0,
         ),
     ] = 0.0,
-    seed: Annotated[
-        int | None, typer.Option(help="decides every game; default: a fresh one, printed", min=0)
-    ] = None,
+    seed: Seed = None,
     out: Annotated[
         Path | None,
         typer.Option(help="folder of the shards; default: games/ in the state directory"),
@@ -82,34 +69,26 @@ def run(
     shards that are whole and a checkpoint of the one in hand: the same command with the same seed
     goes on from there, and ends with the files that it would have written at once.
     """
-    from ringrift.settings import Settings, home
+    from ringrift.settings import home
 
-    wanted = Config.parse(config)
-    check_engine(engine)
-    found = Settings.load(settings)
-    sha256, path = find_model(wanted, model)
-    folder = home() / "games" if out is None else out.expanduser()
-    plan = shard_specs(
-        found,
-        wanted,
-        sha256,
+    found = order(
+        "by hand",
+        config,
+        model,
+        engine,
+        settings,
         games=games,
         simulations=simulations,
+        seed=seed,
         known=(elo, progress),
-        seed=secrets.randbits(31) if seed is None else seed,
     )
-    try:
-        with on_request() as request:
-            made = play(plan, path, folder, found.selfplay.checkpoint_seconds, request)
-    except (KeyboardInterrupt, Interrupted):
-        raise Interrupted(
-            f"interrupted: the shards that are whole are in {folder}; the same command with "
-            f"--seed {plan[0].seed} goes on"
-        ) from None
+    folder = home() / "games" if out is None else out.expanduser()
+    with on_request(f"the shards that are whole are in {folder}; {found.again}") as request:
+        made = found.play(folder, request, "selfplay")
     if json:
-        print(jsonlib.dumps(as_dict(plan, made)))
+        print(jsonlib.dumps(as_dict(found.specs, made)))
     else:
-        show(model, plan, made)
+        show(model, found.specs, made)
 
 
 def as_dict(plan: Sequence[ShardSpec], made: Sequence[ShardResult]) -> dict[str, object]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as jsonlib
-import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -14,18 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ringrift.cli.lookup import find_model
-from ringrift.cli.options import Json, SettingsFile
-from ringrift.cli.selfplay_common import check_engine, endings_text, play, shard_specs
+from ringrift.cli.bars import counting_bar
+from ringrift.cli.options import ConfigName, Json, Model, Seed, SettingsFile
+from ringrift.cli.selfplay_common import Engine, Simulations, endings_text, order
 from ringrift.cli.stopping import Request, on_request
-from ringrift.configs import Config
-from ringrift.errors import Interrupted, NegativeVerdict
+from ringrift.errors import NegativeVerdict
 
 if TYPE_CHECKING:
     from ringrift.selfplay.shard import ShardResult, ShardSpec
-
-#: Run of the shards that canonical records are taken from.
-RUN = "canonical"
 
 
 @dataclass(slots=True)
@@ -41,20 +36,12 @@ class Judged:
 
 
 def canonical(
-    config: Annotated[
-        str, typer.Option("--config", metavar="BOARD:PLAYERS", help="such as hex8:2")
-    ],
+    config: ConfigName,
     games: Annotated[int, typer.Option(help="games to be played and judged", min=1)] = 100,
-    model: Annotated[
-        str, typer.Option(metavar="MODEL", help="champion, initial, newest, a sha256 or a file")
-    ] = "champion",
-    engine: Annotated[str, typer.Option(help="who plays; gumbel-mcts so far")] = "gumbel-mcts",
-    simulations: Annotated[
-        int | None, typer.Option(help="full search budget; default: settings", min=2)
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="decides every game; default: a fresh one, printed", min=0)
-    ] = None,
+    model: Model = "champion",
+    engine: Engine = "gumbel-mcts",
+    simulations: Simulations = None,
+    seed: Seed = None,
     out: Annotated[
         Path | None, typer.Option(help="folder; default: canonical/ in the state directory")
     ] = None,
@@ -69,42 +56,26 @@ def canonical(
     code 1 if there is any, 0 if none. Ctrl-C keeps what was played; the same command with the same
     seed goes on.
     """
-    from ringrift.settings import Settings, home
+    from ringrift.settings import home
 
-    wanted = Config.parse(config)
-    check_engine(engine)
-    found = Settings.load(settings)
-    sha256, path = find_model(wanted, model)
-    folder = home() / "canonical" if out is None else out.expanduser()
-    plan = shard_specs(
-        found,
-        wanted,
-        sha256,
+    found = order(
+        "canonical",
+        config,
+        model,
+        engine,
+        settings,
         games=games,
         simulations=simulations,
-        seed=secrets.randbits(31) if seed is None else seed,
-        run=RUN,
+        seed=seed,
     )
+    folder = home() / "canonical" if out is None else out.expanduser()
     judged = Judged()
-    try:
-        with on_request() as request:
-            made = play(
-                plan,
-                path,
-                folder / "played",
-                found.selfplay.checkpoint_seconds,
-                request,
-                "canonical: play",
-            )
-            with _judge_bar(games) as told:
-                for spec, result in zip(plan, made, strict=True):
-                    _judge(spec, result, folder, judged, request, told)
-    except (KeyboardInterrupt, Interrupted):
-        raise Interrupted(
-            f"interrupted: what was played is in {folder}; the same command with --seed "
-            f"{plan[0].seed} goes on"
-        ) from None
-    _say(plan[0], judged, made, folder, json=json)
+    with on_request(f"what was played is in {folder}; {found.again}") as request:
+        made = found.play(folder / "played", request, "canonical: play")
+        with _judge_bar(games) as told:
+            for spec, result in zip(found.specs, made, strict=True):
+                _judge(spec, result, folder, judged, request, told)
+    _say(found.specs[0], judged, made, folder, json=json)
     if judged.quarantined:
         raise NegativeVerdict(
             f"{len(judged.quarantined)} of {games} games did not pass: "
@@ -158,35 +129,15 @@ def _judge(
 
 @contextmanager
 def _judge_bar(games: int) -> Iterator[Callable[[Judged], None]]:
-    """A bar on stderr with games, moves compared per second, time left and what was found."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
+    """A bar with games, moves compared per second, time left and what was found."""
     start = time.monotonic()
-    with Progress(
-        TextColumn("canonical: gates"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[found]}"),
-        console=Console(stderr=True),
-        transient=True,
-    ) as bar:
-        task = bar.add_task("", total=games, rate="", found="")
+    with counting_bar("canonical: gates", games) as tell:
 
         def told(judged: Judged) -> None:
             done = judged.passed + len(judged.quarantined)
             seconds = max(time.monotonic() - start, 1e-9)
             rate = f"{done / seconds:.1f} games/s  {judged.plies / seconds:,.0f} moves/s"
-            bad = f"{len(judged.quarantined)} quarantined"
-            bar.update(task, completed=done, rate=rate, found=bad)
+            tell(done, rate, f"{len(judged.quarantined)} quarantined")
 
         yield told
 

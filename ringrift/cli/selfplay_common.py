@@ -1,14 +1,19 @@
-"""What the commands of ``ringrift selfplay`` share: plan, search, the way it is shown."""
+"""What the commands of ``ringrift selfplay`` share: options, plan, search, the way it is shown."""
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
+import typer
+
+from ringrift.cli.bars import counting_bar
+from ringrift.cli.lookup import find_model
 from ringrift.cli.stopping import Request
 from ringrift.configs import Config
 from ringrift.errors import BadInput, nearest
@@ -21,8 +26,11 @@ if TYPE_CHECKING:
 #: Agents that play selfplay.
 ENGINES: Final = ("gumbel-mcts",)
 
-#: Run of all shards made by hand: the same arguments give the same files.
-RUN: Final = "by hand"
+#: Agent that plays, and budget of its searches.
+Engine = Annotated[str, typer.Option(help="who plays; gumbel-mcts so far")]
+Simulations = Annotated[
+    int | None, typer.Option(help="full search budget; default: settings", min=2)
+]
 
 
 def check_engine(engine: str) -> None:
@@ -31,34 +39,79 @@ def check_engine(engine: str) -> None:
         raise BadInput(f"engine {engine!r} plays no selfplay yet: {nearest(engine, ENGINES)}")
 
 
-def shard_specs(
-    settings: Settings,
-    config: Config,
-    sha256: str,
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Shards that somebody asked for by a command; the same arguments give the same files."""
+
+    specs: list[ShardSpec]
+    #: File of the network.
+    model: Path
+    checkpoint_seconds: float
+
+    @property
+    def again(self) -> str:
+        """How to go on after an interruption."""
+        return f"the same command with --seed {self.specs[0].seed} goes on"
+
+    def play(self, folder: Path, request: Request, title: str) -> list[ShardResult]:
+        """Play what of the shards is not there yet, one by one; a request ends it by Interrupted."""
+        from ringrift.selfplay.shard import found_shards, produce_shard
+
+        made: list[ShardResult] = []
+        there = found_shards(folder, self.specs)
+        with progress_bar(title, sum(spec.games for spec in self.specs)) as told:
+
+            def tell(at: ShardProgress) -> None:
+                told(made, at)
+                request.check()
+
+            for spec in self.specs:
+                if spec.id in there:
+                    made.append(there[spec.id])
+                    continue
+                every = self.checkpoint_seconds
+                made.append(produce_shard(spec, self.model, folder, tell, checkpoint_seconds=every))
+                request.check()
+        return made
+
+
+def order(
+    run: str,
+    config: str,
+    model: str,
+    engine: str,
+    settings: str | Path | None,
     *,
     games: int,
     simulations: int | None,
-    seed: int,
-    run: str = RUN,
+    seed: int | None,
     known: tuple[float | None, float] = (None, 0.0),
-) -> list[ShardSpec]:
+) -> Order:
     """The shards that hold so many games, each with the search of the settings.
 
-    known: rating and training progress of the model, which a temperature may depend on.
+    run: name that their ids follow from. seed: None draws a fresh one. known: rating and training progress of
+    the model, which a temperature may depend on. Raises BadInput for whatever is not right.
     """
     from ringrift.selfplay.shard import ShardSpec
     from ringrift.selfplay.size import even_sizes, fixed_sizes, shard_games
+    from ringrift.settings import Settings
 
-    rules = settings.selfplay
+    wanted = Config.parse(config)
+    check_engine(engine)
+    found = Settings.load(settings)
+    sha256, path = find_model(wanted, model)
+    seed = secrets.randbits(31) if seed is None else seed
+    rules = found.selfplay
     # no speed is asked here: the same arguments give the same files
-    size = rules.games_per_shard or shard_games(config, rules.slots, rules.shard_seconds, None)
+    size = rules.games_per_shard or shard_games(wanted, rules.slots, rules.shard_seconds, None)
     sizes = fixed_sizes(games, size) if rules.games_per_shard else even_sizes(games, size)
-    search = search_of(settings, simulations, min(size, games))
+    search = search_of(found, simulations, min(size, games))
     search = replace(search, elo=known[0], progress=known[1])
-    return [
-        ShardSpec(run, config, sha256, seed=seed, index=index, games=number, search=search)
+    specs = [
+        ShardSpec(run, wanted, sha256, seed=seed, index=index, games=number, search=search)
         for index, number in enumerate(sizes)
     ]
+    return Order(specs, path, rules.checkpoint_seconds)
 
 
 def search_of(settings: Settings, simulations: int | None, games: int) -> SelfplayParameters:
@@ -86,60 +139,12 @@ def search_of(settings: Settings, simulations: int | None, games: int) -> Selfpl
     )
 
 
-def play(
-    plan: Sequence[ShardSpec],
-    model: Path,
-    folder: Path,
-    every: float,
-    request: Request,
-    title: str = "selfplay",
-) -> list[ShardResult]:
-    """Play what of the shards is not there yet, one after the other; a request ends it by Interrupted."""
-    from ringrift.selfplay.shard import found_shards, produce_shard
-
-    made: list[ShardResult] = []
-    there = found_shards(folder, plan)
-    with progress_bar(title, sum(spec.games for spec in plan)) as told:
-        for spec in plan:
-            if spec.id in there:
-                made.append(there[spec.id])
-                continue
-
-            def tell(at: ShardProgress) -> None:
-                told(list(made), at)
-                request.check()
-
-            made.append(produce_shard(spec, model, folder, tell, checkpoint_seconds=every))
-            request.check()
-    return made
-
-
 @contextmanager
 def progress_bar(
     title: str, games: int | None
 ) -> Iterator[Callable[[list[ShardResult], ShardProgress], None]]:
-    """A bar on stderr with games, rates, time left and endings; yields the function to tell it."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    bar = Progress(
-        TextColumn(title),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[endings]}"),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task("", total=games, rate="", endings="")
+    """A bar with games, rates, time left and endings; yields the function to tell it."""
+    with counting_bar(title, games) as tell:
 
         def told(made: list[ShardResult], at: ShardProgress) -> None:
             seconds = max(sum(result.seconds for result in made) + at.seconds, 1e-9)
@@ -155,7 +160,7 @@ def progress_bar(
                 rate += f"  {plies / finished:.0f} plies"
             else:  # a pool finishes its first games all at about the same time
                 rate = f"{evaluations / seconds:,.0f} evaluations/s"
-            bar.update(task, completed=finished, rate=rate, endings=endings_text(endings))
+            tell(finished, rate, endings_text(endings))
 
         yield told
 

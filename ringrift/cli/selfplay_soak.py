@@ -11,8 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ringrift.cli.lookup import find_model
-from ringrift.cli.options import Json, SettingsFile
-from ringrift.cli.selfplay_common import check_engine, endings_of, progress_bar, search_of
+from ringrift.cli.options import Json, Model, Seed, SettingsFile
+from ringrift.cli.selfplay_common import (
+    Engine,
+    Simulations,
+    check_engine,
+    endings_of,
+    endings_text,
+    progress_bar,
+    search_of,
+)
 from ringrift.cli.stopping import on_request
 from ringrift.configs import Config
 from ringrift.errors import BadInput, Interrupted, NegativeVerdict
@@ -27,10 +35,8 @@ def soak(
         list[str],
         typer.Option("--config", metavar="BOARD:PLAYERS", help="again for more, in turn"),
     ],
-    model: Annotated[
-        str, typer.Option(metavar="MODEL", help="champion, initial, newest, a sha256 or a file")
-    ] = "champion",
-    engine: Annotated[str, typer.Option(help="who plays; gumbel-mcts so far")] = "gumbel-mcts",
+    model: Model = "champion",
+    engine: Engine = "gumbel-mcts",
     minutes: Annotated[
         float | None, typer.Option(help="end after so long; default: never", min=0)
     ] = None,
@@ -46,12 +52,8 @@ def soak(
     memory_growth: Annotated[
         int, typer.Option(metavar="MIB", help="memory that may be gained after the first round")
     ] = 512,
-    simulations: Annotated[
-        int | None, typer.Option(help="full search budget; default: settings", min=2)
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="decides every game; default: a fresh one, printed", min=0)
-    ] = None,
+    simulations: Simulations = None,
+    seed: Seed = None,
     out: Annotated[
         Path | None, typer.Option(help="folder; default: soak/ in the state directory")
     ] = None,
@@ -108,14 +110,9 @@ def soak(
         raise NegativeVerdict(
             f"{bad.shard}: {bad.violation.gate}: {bad.violation.reason}; {kept.command} shows it"
         ) from None
-    except NegativeVerdict:
+    except (NegativeVerdict, Interrupted):
         _say(plan, state, made, memory, folder, json=json)
         raise
-    except (KeyboardInterrupt, Interrupted):
-        _say(plan, state, made, memory, folder, json=json)
-        raise Interrupted(
-            f"interrupted: no fault so far; the same command goes on in {folder}"
-        ) from None
     (folder / STATE).unlink(missing_ok=True)
     _say(plan, state, made, memory, folder, json=json)
 
@@ -134,7 +131,8 @@ def _go_on(
 
     end = None if minutes is None else time.monotonic() + 60 * minutes
     total = None if plan.games is None else plan.games - state.games
-    with on_request() as request, progress_bar("soak", total) as told:
+    kept = f"no fault so far; the same command goes on in {folder}"
+    with on_request(kept) as request, progress_bar("soak", total) as told:
 
         def tell(at: ShardProgress) -> None:
             told(made, at)
@@ -194,5 +192,5 @@ def _say(
         f"{figures['positions_per_second']:.0f} positions/s"
         + (f"; memory {grown[0]} MiB at first, {grown[1]} at most, {grown[2]} now" if grown else "")
     )
-    print("endings: " + "  ".join(f"{kind} {n}" for kind, n in endings_of(made).most_common()))
+    print(f"endings: {endings_text(endings_of(made))}")
     print(f"shards in {folder}")

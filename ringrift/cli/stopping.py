@@ -25,19 +25,23 @@ class Request:
 
 
 @contextmanager
-def on_request() -> Iterator[Request]:
-    """Within it the first SIGINT or SIGTERM only sets the request; the second raises Interrupted at once."""
+def on_request(kept: str) -> Iterator[Request]:
+    """Within it the first SIGINT or SIGTERM only sets the request; the second raises Interrupted at once.
+
+    An Interrupted that leaves it says what is kept and how to go on.
+    """
     request = Request()
 
     def asked(_signum: int, _frame: FrameType | None) -> None:
-        if request.made:
-            raise Interrupted("interrupted at once: the last checkpoint stays")
+        request.check()
         request.made = True
         print("stopping at the next safe point; once more stops at once", file=sys.stderr)
 
     before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield request
+    except Interrupted:
+        raise Interrupted(f"interrupted: {kept}") from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
