@@ -81,8 +81,8 @@ def lines(status: ConfigStatus, home: str) -> list[str]:
     )
     if status.quarantined:
         text.append(
-            f"  quarantine {status.quarantined} of the games differ from the oracle, and are left "
-            f"out of datasets: {home}/quarantine"
+            f"  quarantine {status.quarantined} of the games differ from the oracle or from what "
+            f"they say, and are left out of datasets: {home}/quarantine"
         )
     text += [f"  BROKEN     {name}: gone or damaged" for name in status.unreadable]
     run = status.run

@@ -1,7 +1,8 @@
 """Game records to a training dataset: every recorded decision becomes a row.
 
     for each shard:  verify its hash, read its games
-    for each game:   play it again, compare its end, cut out its decisions
+    for each game:   play it again, compare its end, cut out its decisions; one that is not what it
+                     says is told and left out
     at the end:      stack the rows, write the file (`ringrift.data.npz` is the format)
 
 The same shards, games left out, fraction and seed give the same bytes, in whatever order the shards
@@ -77,19 +78,28 @@ def export_dataset(
     progress: Callable[[int], None] | None = None,
     *,
     without: Collection[str] = (),
+    bad: Callable[[Path, GameRecord, BadInput], None] | None = None,
 ) -> DatasetInfo:
     """Write the dataset of some shards into `out_dir`; BadInput for a bad or foreign shard.
 
     `heldout_fraction` of the games, chosen by a hash of their id and `seed`, is marked as held
     out; at least one game as soon as there are two. A game that occurs in several shards counts
-    once, and one whose id is in `without` not at all. `progress` is told the number of games done.
+    once, and one whose id is in `without` not at all. `bad` is told of a game whose moves do not
+    lead to what it says, with its shard and the reason, and the game is left out; without `bad` that
+    is a BadInput too. `progress` is told the number of games done.
     """
     if not 0.0 <= heldout_fraction < 1.0:
         raise BadInput(f"heldout_fraction must be in [0, 1), not {heldout_fraction}")
     columns = _Columns()
     names = sorted({path.name: path for path in shards}.items())
-    for game in _games([path for _, path in names], config, without):
-        _add_game(columns, game)
+    for path, game in _games([path for _, path in names], config, without):
+        try:
+            _add_game(columns, game)
+        except BadInput as error:
+            if bad is None:
+                raise
+            bad(path, game, error)
+            continue
         if progress is not None:
             progress(len(columns.ids))
     if not sum(columns.rows):
@@ -116,8 +126,10 @@ def export_dataset(
     )
 
 
-def _games(paths: Sequence[Path], config: Config, without: Collection[str]) -> Iterator[GameRecord]:
-    """Each game of the shards once, but those that are to be left out."""
+def _games(
+    paths: Sequence[Path], config: Config, without: Collection[str]
+) -> Iterator[tuple[Path, GameRecord]]:
+    """Each game of the shards once, with its shard, but those that are to be left out."""
     seen = set(without)
     for path in paths:
         for game in RecordReader(path):
@@ -125,7 +137,7 @@ def _games(paths: Sequence[Path], config: Config, without: Collection[str]) -> I
                 raise BadInput(f"{path}: game {game.id[:12]} is {game.config}, expected {config}")
             if game.id not in seen:
                 seen.add(game.id)
-                yield game
+                yield path, game
 
 
 def heldout_games(ids: Sequence[str], fraction: float, seed: int) -> NDArray[np.bool_]:
@@ -146,20 +158,16 @@ def heldout_games(ids: Sequence[str], fraction: float, seed: int) -> NDArray[np.
 
 
 def _add_game(columns: _Columns, game: GameRecord) -> None:
-    """Append the rows of one game."""
+    """Append the rows of one game; where it is not what it says, BadInput and nothing is appended."""
     played = replay_record(game)
     check_end(game, played)
     decisions = game.decisions
     P = game.config.players
     r = len(decisions)
-    states = np.empty((r, *played.final.shape), np.uint16)
+    states = _positions(game, played)
     actions: list[int] = []
     shares: list[float] = []
-    before = -1
-    for row, decision in enumerate(decisions):
-        half = decision.i == before or _pays_for_slide(game.config, played, decision)
-        before = decision.i
-        states[row] = _position(game.config, played, decision, half=half)
+    for decision in decisions:
         target = decision.full and bool(decision.a)
         columns.full.append(target)
         columns.policy_size.append(len(decision.a) if target else 0)
@@ -180,6 +188,17 @@ def _add_game(columns: _Columns, game: GameRecord) -> None:
     columns.final_elim.append(np.repeat(credit[None], r, axis=0))
     columns.rows.append(r)
     columns.ids.append(game.id)
+
+
+def _positions(game: GameRecord, played: Replay) -> NDArray[np.uint16]:
+    """States [r, F, N] in which the decisions were made."""
+    states = np.empty((len(game.decisions), *played.final.shape), np.uint16)
+    before = -1
+    for row, decision in enumerate(game.decisions):
+        half = decision.i == before or _pays_for_slide(game.config, played, decision)
+        before = decision.i
+        states[row] = _position(game.config, played, decision, half=half)
+    return states
 
 
 def _pays_for_slide(config: Config, played: Replay, decision: Decision) -> bool:

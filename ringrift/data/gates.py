@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ringrift.data.parity import keep
+from ringrift.data.parity import Kept, keep
 from ringrift.data.quality import faults
 from ringrift.data.replay import replay_record
 from ringrift.data.validate import check_record
@@ -40,16 +40,6 @@ class Violation:
     difference: Difference | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class KeptGame:
-    """What is left of a game that did not pass."""
-
-    #: Its record alone; its reason lies beside it, in a file of the same name and `.reason.txt`.
-    record: Path
-    #: The command that shows the fault again.
-    command: str
-
-
 def quality_of(record: GameRecord) -> Violation | None:
     """What is wrong with a game by itself; None if nothing is."""
     for fault in faults([record], record.config):
@@ -71,13 +61,31 @@ def parity_of(record: GameRecord, told: Callable[[], None] | None = None) -> Vio
     return None if found is None else Violation(PARITY, reason(found), found)
 
 
-def keep_bad(record: GameRecord, found: Violation, source: str, folder: Path) -> KeptGame:
+def keep_bad(record: GameRecord, found: Violation, source: str, folder: Path) -> Kept:
     """Write a game that did not pass, and why, into `folder`; the same bytes each time."""
     if found.difference is not None:
-        kept = keep(record, found.difference, Path(source), folder)
-        return KeptGame(kept.record, f"ringrift parity gate {kept.reproduction}")
+        return keep(record, found.difference, Path(source), folder)
     copy = write_records(folder, [record], {"from": source, "reason": found.reason}).path
     assert copy is not None, "the writer was closed"
-    text = f"game {record.id[:12]}, {found.gate} gate: {found.reason}\nfrom: {source}\n"
+    why = f"game {record.id[:12]}, {found.gate} gate: {found.reason}"
+    text = f"{why}\nfrom: {source}\n"
     copy.with_name(f"{copy.name}.reason.txt").write_text(text, encoding="utf-8")
-    return KeptGame(copy, f"ringrift record validate {copy}")
+    return Kept(why, copy)
+
+
+def keep_unplayable(
+    record: GameRecord,
+    error: BadInput,
+    shard: Path,
+    folder: Path,
+    told: Callable[[], None] | None = None,
+) -> Kept:
+    """Keep a game that export could not play again; of what is wrong the oracle is asked first.
+
+    `error` is what export said. `told` is called before each move that the oracle makes.
+    """
+    try:
+        found = parity_of(record, told)
+    except BadInput:  # it starts from no position: there is nothing to compare
+        found = None
+    return keep_bad(record, found or Violation(QUALITY, str(error)), str(shard), folder)

@@ -25,14 +25,21 @@ from ringrift.rules.records import SUFFIX, GameRecord, RecordReader, write_recor
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is kept of a game that differs."""
+    """What is kept of a bad game."""
 
-    #: Where it differs and how, in one line.
+    #: Which game, and what is wrong with it, in one line.
     reason: str
-    #: Its record alone.
+    #: Its record alone; the reason lies beside it, in a file of the same name and `.reason.txt`.
     record: Path
-    #: Its trace.
-    reproduction: Path
+    #: Its trace; None where the oracle has nothing to say of it (`ringrift.data.gates`).
+    reproduction: Path | None = None
+
+    @property
+    def command(self) -> str:
+        """The command that shows the fault again."""
+        if self.reproduction is not None:
+            return f"ringrift parity gate {self.reproduction}"
+        return f"ringrift record validate {self.record}"
 
 
 def compare_games(

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ringrift.configs import Config
-from ringrift.errors import Interrupted
+from ringrift.errors import BadInput, Interrupted
 from ringrift.pipeline.plan import RunPlan
 from ringrift.pipeline.services import (
     BadShard,
@@ -26,6 +26,10 @@ from ringrift.pipeline.services import (
     TrainedModel,
     TrainWork,
 )
+
+if TYPE_CHECKING:
+    from ringrift.data.parity import Kept
+    from ringrift.rules.records import GameRecord
 
 #: Agents of the latest match of each thread: its next chunk needs the same ones.
 _agents = threading.local()
@@ -90,28 +94,47 @@ def check_parity(work: ParityWork, progress: Progress) -> ParityReport:
             games += 1
             if difference is not None:
                 kept = keep(record, difference, path, work.quarantine)
-                failed.append(
-                    FailedGame(record.id, path, kept.reason, kept.record, kept.reproduction)
-                )
+                failed.append(_failed(record, path, kept))
     return ParityReport(games, moves, time.monotonic() - started, failed)
 
 
+def _failed(record: GameRecord, shard: Path, kept: Kept) -> FailedGame:
+    lost = sum(decision.full for decision in record.decisions)
+    return FailedGame(record.id, shard, kept.reason, lost, kept.record, kept.reproduction)
+
+
 def export(work: ExportWork, folder: Path, progress: Progress) -> DatasetFile:
-    """Write the dataset of the replay window."""
+    """Write the dataset of the replay window; a game that is not what it says is kept in quarantine."""
     from ringrift.data.export import export_dataset
+    from ringrift.data.gates import keep_unplayable
     from ringrift.data.window import WindowRule, newest
 
     rules = work.plan.training
     rule = WindowRule(rules.window_rows, rules.window_exponent, rules.window_growth)
     chosen = newest(work.shards, rule)
 
+    failed: list[FailedGame] = []
+
     def told(games: int) -> None:
         progress(games=games, shards=len(chosen))
 
+    def bad(shard: Path, record: GameRecord, error: BadInput) -> None:
+        kept = keep_unplayable(record, error, shard, work.quarantine, progress)
+        failed.append(_failed(record, shard, kept))
+
     made = export_dataset(
-        chosen, work.config, folder, rules.heldout_fraction, work.seed, told, without=work.without
+        chosen,
+        work.config,
+        folder,
+        rules.heldout_fraction,
+        work.seed,
+        told,
+        without=work.without,
+        bad=bad,
     )
-    return DatasetFile(made.path, made.sha256, made.rows, made.games, made.heldout_rows, chosen)
+    return DatasetFile(
+        made.path, made.sha256, made.rows, made.games, made.heldout_rows, chosen, failed
+    )
 
 
 def play_blocks(

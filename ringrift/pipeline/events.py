@@ -34,7 +34,8 @@ class Kind(StrEnum):
     RUN_FAILED = "RUN_FAILED"
     #: A file was not what its name says, and was moved away.
     BLOB_QUARANTINED = "BLOB_QUARANTINED"
-    #: A game differs from the oracle; a copy and its reproduction lie in quarantine.
+    #: A game differs from the oracle, or from what it says; a copy lies in quarantine with a
+    #: reproduction, or with its reason alone.
     GAME_QUARANTINED = "GAME_QUARANTINED"
     #: The games of a run were not compared with the oracle; the reason is in the payload.
     PARITY_SKIPPED = "PARITY_SKIPPED"

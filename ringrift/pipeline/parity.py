@@ -71,7 +71,7 @@ def check(task: Task) -> Done:
 
     def rows(tx: Tx) -> None:
         for game in report.failed:
-            _keep_out(tx, task, game)
+            keep_out(tx, task, game)
         if verdict is not None:
             for shard in shards:
                 games.mark_quarantined(tx, shard)
@@ -135,10 +135,11 @@ def _too_many(report: ParityReport, most: float) -> str | None:
     )
 
 
-def _keep_out(tx: Tx, task: Task, game: FailedGame) -> None:
-    """Note a game that differs, so that no dataset takes it."""
+def keep_out(tx: Tx, task: Task, game: FailedGame) -> None:
+    """Note a bad game that this stage found, so that no dataset takes it."""
     blobs = task.ctx.blobs
     shard, copy = blobs.relative(game.shard), blobs.relative(game.record)
+    trace = game.reproduction
     games.note_fault(tx, game.id, game.reason)
     note_quarantine(tx, shard, copy, game.reason, None)
     about = {
@@ -146,26 +147,30 @@ def _keep_out(tx: Tx, task: Task, game: FailedGame) -> None:
         "reason": game.reason,
         "path": shard,
         "copy": copy,
-        "reproduction": blobs.relative(game.reproduction),
+        "reproduction": None if trace is None else blobs.relative(trace),
     }
-    append(tx, NewEvent(Kind.GAME_QUARANTINED, task.run.id, "parity", game.id, about))
+    stage = task.work.claim.stage
+    append(tx, NewEvent(Kind.GAME_QUARANTINED, task.run.id, stage, game.id, about))
 
 
 def warnings(rows: Sequence[StageRow]) -> list[str]:
-    """What the gate found that somebody should know who relies on the run of these stage rows."""
-    result = next((r.result for r in rows if r.stage == "parity" and r.state == stages.DONE), None)
-    if result is None:
-        return []
-    if result.get("skipped"):
-        said = (
-            f"the parity gate was skipped ({result['skipped']}, by {result['by']}): none of "
-            f"{result['run_games']} games was compared with the oracle"
+    """What was found that somebody should know who relies on the run of these stage rows."""
+    done = {r.stage: r.result for r in rows if r.state == stages.DONE and r.result is not None}
+    gate, export = done.get("parity", {}), done.get("export", {})
+    said = []
+    if gate.get("skipped"):
+        said.append(
+            f"the parity gate was skipped ({gate['skipped']}, by {gate['by']}): none of "
+            f"{gate['run_games']} games was compared with the oracle"
         )
-    elif result["quarantined"]:
-        said = (
-            f"{result['quarantined']} of {result['games']} games compared differ from the oracle; "
+    elif gate.get("quarantined"):
+        said.append(
+            f"{gate['quarantined']} of {gate['games']} games compared differ from the oracle; "
             "their reproductions lie in quarantine/"
         )
-    else:
-        return []
-    return [said]
+    if export.get("quarantined"):
+        said.append(
+            f"{export['quarantined']} games could not be made into rows, since their moves do not "
+            "lead to what they say; they lie in quarantine/"
+        )
+    return said

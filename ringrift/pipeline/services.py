@@ -92,17 +92,20 @@ class ParityWork:
 
 @dataclass(frozen=True, slots=True)
 class FailedGame:
-    """A game that differs from the oracle."""
+    """A game that differs from the oracle, or from what its own record says."""
 
     id: str
     #: File that it lies in.
     shard: Path
     #: Where it differs and how, in one line.
     reason: str
+    #: Decisions with a policy target that are lost with it.
+    positions: int
     #: Its record alone, kept in quarantine.
     record: Path
-    #: The same as a trace, which `ringrift parity gate` reads.
-    reproduction: Path
+    #: The same as a trace, which `ringrift parity gate` reads; None where the oracle has nothing
+    #: to say of it, and `ringrift record validate` on the record shows the fault.
+    reproduction: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,8 @@ class ExportWork:
     shards: Sequence[tuple[Path, int]]
     #: Ids of games in them that must not be in it.
     without: frozenset[str]
+    #: Folder for what is kept of games that are not what they say.
+    quarantine: Path
     seed: int
     plan: RunPlan
 
@@ -140,6 +145,8 @@ class DatasetFile:
     heldout_rows: int
     #: Files of the shards that are in it.
     shards: Sequence[Path]
+    #: Games of theirs that are not what they say, and are not in it.
+    failed: Sequence[FailedGame] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,7 +161,11 @@ def _replay_bad_shard(task: Task, shard: games.ShardRow, error: BadShard) -> Non
 
 
 def export(task: Task) -> Done:
-    """Make the dataset of the replay window, or end the run where there is too little for one."""
+    """Make the dataset of the replay window, or end the run where there is too little for one.
+
+    Every game is played again for it. One whose moves do not lead to what it says is kept out as
+    the parity gate keeps it out, from this dataset and all later ones.
+    """
     ctx, run, rules = task.ctx, task.run, task.plan.training
     with ctx.ledger.read() as tx:
         known = games.ingested_shards(tx, run.config)[::-1]
@@ -175,6 +179,7 @@ def export(task: Task) -> Done:
         config=task.config,
         shards=[(path, (s.positions or 0) - lost[s.id]) for path, s in by_path.items()],
         without=frozenset(game.id for game in faulty),
+        quarantine=ctx.home / "quarantine",
         seed=run.seed,
         plan=task.plan,
     )
@@ -182,6 +187,8 @@ def export(task: Task) -> Done:
     if total < rules.min_samples_to_trigger:
         return _too_few(task, total)
     made = ctx.services.export(work, ctx.home / "datasets", task.work.progress)
+    for failed in made.failed:
+        lost[by_path[failed.shard].id] += failed.positions
     row = games.DatasetRow(
         sha256=made.sha256,
         run_id=run.id,
@@ -197,11 +204,14 @@ def export(task: Task) -> Done:
         "heldout_rows": made.heldout_rows,
         "games": made.games,
         "shards": len(row.shards),
+        "quarantined": len(made.failed),
         "sha256": made.sha256,
         "new_positions": sum((s.positions or 0) - lost[s.id] for s in own),
     }
 
     def rows(tx: Tx) -> None:
+        for game in made.failed:
+            parity.keep_out(tx, task, game)
         games.add_dataset(tx, row)
 
     return Done(result, [task.event(Kind.NPZ_EXPORT_COMPLETE, **result)], rows)

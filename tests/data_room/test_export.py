@@ -166,6 +166,37 @@ def test_refusals(hex_games: list[GameRecord], make_shard: Make, tmp_path: Path)
     assert not (tmp_path / "o").exists()
 
 
+def test_bad_games_are_left_out(
+    hex_games: list[GameRecord], make_shard: Make, tmp_path: Path
+) -> None:
+    """Games that are not what they say are told with their shard; the rest is as if they were not there."""
+    sound, cut, lying, twice = hex_games[:3], *hex_games[3:6]
+    cut = dataclasses.replace(cut, moves=cut.moves[:-1], id="")
+    result = dataclasses.replace(lying.result, winner=3 - lying.result.winner)
+    lying = dataclasses.replace(lying, result=result)
+    first, *others = twice.decisions
+    twice = dataclasses.replace(twice, decisions=(first, first, *others))
+    shard = make_shard([lying, sound[0], twice, *sound[1:], cut])
+    told: list[tuple[Path, str, str]] = []
+    mixed = export_dataset(
+        [shard],
+        HEX,
+        tmp_path / "mixed",
+        0.2,
+        1,
+        bad=lambda path, game, error: told.append((path, game.id, str(error))),
+    )
+    assert [(path, game) for path, game, _ in told] == [
+        (shard, game.id) for game in (lying, twice, cut)
+    ]
+    for (_, _, reason), said in zip(told, ("winner", "no paid", "not over"), strict=True):
+        assert said in reason
+    found = read_npz(mixed.path)
+    expected = read_npz(export_dataset([make_shard(sound)], HEX, tmp_path / "o", 0.2, 1).path)
+    for name in expected.keys() - {"meta"}:
+        assert np.array_equal(found[name], expected[name]), name
+
+
 def test_damaged_dataset(hex_games: list[GameRecord], make_shard: Make, tmp_path: Path) -> None:
     """A dataset whose bytes changed is refused."""
     path = export_dataset([make_shard(hex_games)], HEX, tmp_path, 0.2, 1).path

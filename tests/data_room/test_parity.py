@@ -50,6 +50,7 @@ def test_what_is_kept(hex_games: list[GameRecord], make_shard: Make, tmp_path: P
     reader = RecordReader(kept.record)
     assert list(reader) == [record]
     assert reader.spec == {"from": path.name, "reason": kept.reason}
+    assert kept.reproduction is not None
     [again] = check_file(kept.reproduction).differences
     assert again.game == wrong.id
     text = kept.record.with_name(kept.record.name + ".reason.txt").read_text()

@@ -1,4 +1,4 @@
-"""The parity gate of a run: real games, real oracle, real files; small services around it."""
+"""Bad games of a run, in the parity gate and in export: real games, oracle and files; small services."""
 
 import dataclasses
 import functools
@@ -162,6 +162,57 @@ def test_a_game_with_a_wrong_result_is_kept_out(tmp_path, capsys):
     second = iterate(ctx.with_(services=services()))
     assert dataset(ctx, second)[0].games == 2 * GAMES - 1
     assert parity_row(ctx, second).result["quarantined"] == 0
+    assert verify(ctx.ledger, ctx.blobs) == []
+
+
+def decides_twice(number, game):
+    """The twelfth game has a decision twice, for a move that is no slide; all else is sound."""
+    if number != 11:
+        return game
+    first, *others = game.decisions
+    return dataclasses.replace(game, decisions=(first, first, *others))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said", "shown_by"),
+    [
+        (lie, "the record says winner", "gate"),
+        (decides_twice, "is no paid recovery slide", "validate"),
+    ],
+    ids=["result", "decisions"],
+)
+def test_export_keeps_a_bad_game_out(tmp_path, capsys, spoil, said, shown_by):
+    """What sync and the gate did not look at: export goes on without it, and so do later exports."""
+    ctx = open_context(tmp_path, spoil, {"data_ingestion__parity_games": 0})
+    run = iterate(ctx)
+    assert run.outcome == runs.PROMOTED
+    [event] = told(ctx, "GAME_QUARANTINED")
+    assert said in event["reason"]
+    bad = event["game"]
+    [copy] = RecordReader(ctx.blobs.path(event["copy"]))
+    assert copy.id == bad
+    assert said in ctx.blobs.path(event["copy"] + ".reason.txt").read_text()
+    if shown_by == "gate":
+        assert command(["parity", "gate", str(ctx.blobs.path(event["reproduction"]))]) == 1
+    else:
+        assert event["reproduction"] is None
+        assert command(["record", "validate", str(ctx.blobs.path(event["copy"]))]) == 1
+    capsys.readouterr()
+    row, arrays = dataset(ctx, run)
+    assert row.games == GAMES - 1
+    with ctx.ledger.read() as tx:
+        positions = {game.id: game.positions for game in games.games_of(tx, run.id)}
+        [noted] = blobs.quarantined(tx)
+        [faulty] = games.faulty_games(tx, "hex8:2")
+        result = stages.stage_row(tx, run.id, "export").result
+    assert (noted["reason"], faulty.id, faulty.fault) == (event["reason"], bad, event["reason"])
+    left = sum(positions.values()) - positions[bad]
+    assert int(arrays["full"].sum()) == result["new_positions"] == left
+    assert result["quarantined"] == 1
+    assert "1 games could not be made into rows" in config_status(ctx, "hex8:2").run.warnings[1]
+    second = iterate(ctx.with_(services=services()))
+    assert dataset(ctx, second)[0].games == 2 * GAMES - 1
+    assert len(told(ctx, "GAME_QUARANTINED")) == 1
     assert verify(ctx.ledger, ctx.blobs) == []
 
 
