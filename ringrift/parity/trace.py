@@ -286,8 +286,6 @@ def write_trace(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
             os.fsync(raw.fileno())
         aside.replace(path)
     except OSError as error:
-        aside.unlink(missing_ok=True)
         raise BadInput(f"cannot write {path}: {error.strerror}") from error
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
+    finally:
+        aside.unlink(missing_ok=True)  # it is there only where the writing was broken off

@@ -141,11 +141,9 @@ class RecordWriter:
             self._aside.replace(path)
             _sync_folder(self.folder)
         except OSError as failure:
-            self._discard()
             raise BadInput(f"cannot write to {self.folder}: {failure.strerror}") from failure
-        except BaseException:
-            self._discard()
-            raise
+        finally:
+            self._discard()  # there is something to discard only where finishing was broken off
         self.path = path
 
     def _discard(self) -> None:
