@@ -1,5 +1,7 @@
 """What a move does: board effects (rules §5-§11) and the step to the next phase (rules §4)."""
 
+import numpy as np
+
 from ringrift.compile import entry, inlined, kernel
 from ringrift.rules.kernels.cells import (
     cap_of,
@@ -87,7 +89,7 @@ def land(s, g, c, rings, height):
     marked = kind_of(word(s, g, c)) == MARKER
     put_stack(s, g, c, rings, height)
     if marked:
-        remove_top(s, g, c, 1)
+        remove_top(s, g, c, np.int64(1))
 
 
 @kernel
@@ -99,7 +101,7 @@ def ride(s, g, t, source, d, k):
     put_marker(s, g, source, seat)
     captured = False
     for i in range(k - 1):
-        x = t.ray[source, d, i]
+        x = np.int64(t.ray[source, d, i])
         w = word(s, g, x)
         if kind_of(w) == STACK:
             # the captured ring goes under the moving stack
@@ -111,7 +113,7 @@ def ride(s, g, t, source, d, k):
             captured = True
         else:
             pass_over(s, g, x, seat)
-    land(s, g, t.ray[source, d, k - 1], rings, height)
+    land(s, g, np.int64(t.ray[source, d, k - 1]), rings, height)
     return captured
 
 
@@ -119,7 +121,7 @@ def ride(s, g, t, source, d, k):
 def collapse_run(s, g, t, c, axis, length):
     seat = scalar(s, g, S_PLAYER)
     for _ in range(length):
-        following = t.axis_next[c, axis]
+        following = np.int64(t.axis_next[c, axis])
         collapse(s, g, c, seat)
         c = following
 
@@ -144,7 +146,7 @@ def pay(s, g, c):
     """An elimination choice: line fee, region fee or forced elimination (rules §10.1); returns the exit."""
     phase = scalar(s, g, S_PHASE)
     if phase == LINE_PROCESSING:
-        remove_top(s, g, c, 1)
+        remove_top(s, g, c, np.int64(1))
         s[g, F_SCALAR, S_DEBT] = 0
         return STAY
     if phase == TERRITORY_PROCESSING and scalar(s, g, S_RECOVERED) != 0:
@@ -228,7 +230,7 @@ def apply_kernel(s, g, t, code):
                 enter_lines(s, g)
             else:
                 captured = ride(s, g, t, c, d, k)
-                after_landing(s, g, t, t.ray[c, d, k - 1], captured)
+                after_landing(s, g, t, np.int64(t.ray[c, d, k - 1]), captured)
         elif plane < elimination_plane(t):
             leaving = play_line(s, g, t, plane, c)
         elif plane == elimination_plane(t):

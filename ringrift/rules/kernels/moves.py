@@ -57,8 +57,11 @@ from ringrift.rules.kernels.constants import (
 from ringrift.rules.kernels.lines import list_lines
 from ringrift.rules.kernels.mobility import any_mobile, list_rays, mobile
 from ringrift.rules.kernels.openness import (
+    BARE,
+    LOW,
     OPEN_ROWS,
     OPEN_STEPS,
+    TALL,
     fill_open_rows,
     open_cells,
     row_begin,
@@ -99,7 +102,7 @@ def one_ring_legal(s, g, t, c, seat):
     w = word(s, g, c)
     kind = kind_of(w)
     if kind == EMPTY:
-        return mobile(s, g, t, c, 1, 1)
+        return mobile(s, g, t, c, np.int64(1), np.int64(1))
     if kind == STACK:
         cap = cap_of(w) + 1 if owner_of(w) == seat else 1
         return mobile(s, g, t, c, height_of(w) + 1, cap)
@@ -116,32 +119,43 @@ def any_placement(s, g, t, seat):
     return False
 
 
+@inlined
+def list_walked(s, g, t, seat, c, most, out, n):
+    """Append the placements on one cell, found by walking from it; dead with one ring, it has none (rules §5.2.5)."""
+    if not one_ring_legal(s, g, t, c, seat):
+        return n
+    out[n] = c
+    n += 1
+    if word(s, g, c) == EMPTY:
+        for count in range(2, most + 1):
+            if mobile(s, g, t, c, count, count):
+                out[n] = (count - 1) * t.n + c
+                n += 1
+    return n
+
+
 @kernel
 def list_placements(s, g, t, seat, out, n):
-    """Append placements of 1 to 3 rings; a cell that is dead with one ring is not offered (rules §5.2.5)."""
+    """Append placements of 1 to 3 rings, in order of cell and count (rules §5.2)."""
     most = min(supply(s, g, seat), 3)
-    if most <= 0 or out.size < n + 3 * t.n:
+    if most <= 0 or out.size < n + 3 * (t.n + 1):
         return n
     rows = scratch(OPEN_ROWS, t.side + 2 * OPEN_STEPS)
     fill_open_rows(s, g, t, rows)
-    c = 0
+    c = np.int64(0)
     for r in range(t.side):
+        bare = rows[BARE, OPEN_STEPS + r]
+        low = rows[LOW, OPEN_STEPS + r]
         anything = open_cells(t, rows, r)
+        walked = ((bare | low) & ~anything) | rows[TALL, OPEN_STEPS + r]
         for b in range(row_begin(t, r), row_end(t, r)):
-            if (anything >> b) & 1:
-                # all that may be placed can move; what is written beyond it is written over
-                out[n] = c
-                out[n + 1] = t.n + c
-                out[n + 2] = 2 * t.n + c
-                n += most if word(s, g, c) == EMPTY else 1
-            elif one_ring_legal(s, g, t, c, seat):
-                out[n] = c
-                n += 1
-                if word(s, g, c) == EMPTY:
-                    for count in range(2, most + 1):
-                        if mobile(s, g, t, c, count, count):
-                            out[n] = (count - 1) * t.n + c
-                            n += 1
+            # What can be placed here is written in any case, and written over by the next cell unless it counts.
+            out[n] = c
+            out[n + 1] = t.n + c
+            out[n + 2] = 2 * t.n + c
+            n += ((bare & anything) >> b & 1) * most + ((low & anything) >> b & 1)
+            if (walked >> b) & 1:
+                n = list_walked(s, g, t, seat, c, most, out, n)
             c += 1
     return n
 
@@ -192,7 +206,7 @@ def list_all(s, g, t, joint, out):
     phase = scalar(s, g, S_PHASE)
     seat = scalar(s, g, S_PLAYER)
     passing = pass_action(s, g, t)
-    n = 0
+    n = np.int64(0)  # typed, or every lister is compiled once more for the literal
     if phase == GAME_OVER:
         return 0
     if phase == RING_PLACEMENT:
@@ -213,12 +227,12 @@ def list_all(s, g, t, joint, out):
             return list_buried(s, g, t, seat, out, n)
         must = scalar(s, g, S_MUST)
         if must > 0:
-            n = list_rays(s, g, t, must - 1, True, out, n)
+            n = list_rays(s, g, t, must - 1, np.bool_(1), out, n)
         else:
             for c in range(t.n):
                 w = word(s, g, c)
                 if kind_of(w) == STACK and owner_of(w) == seat:
-                    n = list_rays(s, g, t, c, True, out, n)
+                    n = list_rays(s, g, t, c, np.bool_(1), out, n)
         if n > 0:
             return n
         if eligible(s, g, seat):
@@ -228,7 +242,7 @@ def list_all(s, g, t, joint, out):
             n += 1
         return n
     if phase == CAPTURE or phase == CHAIN_CAPTURE:
-        n = list_rays(s, g, t, scalar(s, g, S_FROM) - 1, False, out, n)
+        n = list_rays(s, g, t, scalar(s, g, S_FROM) - 1, np.bool_(0), out, n)
         if phase == CAPTURE:
             out[n] = passing
             n += 1

@@ -11,10 +11,12 @@ from ringrift.compile import kernel
 from ringrift.rules.kernels.cells import height_of, kind_of, word
 from ringrift.rules.kernels.constants import BLOCKED, EMPTY, STACK
 
-#: Rows of the masks: int64[OPEN_ROWS, OPEN_STEPS + side + OPEN_STEPS], zero beyond the board.
+#: Rows of the masks: int64[OPEN_ROWS, OPEN_STEPS + side + OPEN_STEPS], FREE zero beyond the board.
 FREE = 0  # cells to land on
-LOW = 1  # empty cells, and stacks of at most OPEN_STEPS - 1 rings
-OPEN_ROWS = 2
+BARE = 1  # empty cells
+LOW = 2  # stacks of less than OPEN_STEPS rings: with one more they still move that far
+TALL = 3  # the other stacks
+OPEN_ROWS = 4
 
 #: Free cells that make a direction open.
 OPEN_STEPS = 3
@@ -41,18 +43,26 @@ def fill_open_rows(s, g, t, rows):
     for r in range(OPEN_STEPS):
         rows[FREE, r] = 0
         rows[FREE, OPEN_STEPS + t.side + r] = 0
-    c = 0
+    c = np.int64(0)
     for r in range(t.side):
-        free = 0
-        low = 0
+        free = np.int64(0)
+        bare = np.int64(0)
+        low = np.int64(0)
+        tall = np.int64(0)
         for b in range(row_begin(t, r), row_end(t, r)):
+            # without branches: nobody could foresee them
             w = word(s, g, c)
+            stack = np.int64(kind_of(w) == STACK)
+            short = np.int64(height_of(w) < OPEN_STEPS)
             free |= np.int64(w & BLOCKED == 0) << b
-            stack = np.int64(kind_of(w) == STACK) & np.int64(height_of(w) < OPEN_STEPS)
-            low |= (np.int64(w == EMPTY) | stack) << b
+            bare |= np.int64(w == EMPTY) << b
+            low |= (stack & short) << b
+            tall |= (stack & ~short) << b
             c += 1
         rows[FREE, OPEN_STEPS + r] = free
+        rows[BARE, OPEN_STEPS + r] = bare
         rows[LOW, OPEN_STEPS + r] = low
+        rows[TALL, OPEN_STEPS + r] = tall
 
 
 @kernel
@@ -65,8 +75,8 @@ def stepped(rows, r, db):
 @kernel
 def open_cells(t, rows, r):
     """Empty cells and low stacks of row ``r`` in the open."""
-    low = rows[LOW, OPEN_STEPS + r]
-    found = 0
+    wanted = rows[BARE, OPEN_STEPS + r] | rows[LOW, OPEN_STEPS + r]
+    found = np.int64(0)
     for i in range(t.D):
         dr = STEPS[i][0]
         db = STEPS[i][1]
@@ -75,6 +85,6 @@ def open_cells(t, rows, r):
             & stepped(rows, r + 2 * dr, 2 * db)
             & stepped(rows, r + 3 * dr, 3 * db)
         )
-        if low & ~found == 0:
+        if wanted & ~found == 0:
             break
-    return low & found
+    return wanted & found

@@ -1,5 +1,7 @@
 """Recovery: a seat without a stack slides a marker and pays with a buried ring (rules §11)."""
 
+import numpy as np
+
 from ringrift.compile import kernel
 from ringrift.rules.kernels.cells import (
     clear_cell,
@@ -101,7 +103,7 @@ def list_slides(s, g, t, joint, out, n):
         for d in range(t.D):
             if t.ray_len[c, d] == 0:
                 continue
-            x = t.ray[c, d, 0]
+            x = np.int64(t.ray[c, d, 0])
             if kind_of(word(s, g, x)) != EMPTY:
                 continue
             length, axis, first = run_through(s, g, t, seat, c, x)
@@ -139,10 +141,10 @@ def apply_slide(s, g, t, source, d, k, stack):
     """Effect of a recovery slide (rules §11.3): k = 1 paid from ``stack``, k = 2 + o a free part with offset o."""
     seat = scalar(s, g, S_PLAYER)
     exact = scalar(s, g, S_LINE)
-    target = t.ray[source, d, 0]
+    target = np.int64(t.ray[source, d, 0])
     if kind_of(word(s, g, target)) == STACK:
         clear_cell(s, g, source)
-        remove_top(s, g, target, 1)
+        remove_top(s, g, target, np.int64(1))
         extract_lowest(s, g, stack, seat)
         return
     length, axis, first = run_through(s, g, t, seat, source, target)
@@ -151,16 +153,16 @@ def apply_slide(s, g, t, source, d, k, stack):
     if k >= 2:
         x = target
         for _ in range(k - 2):
-            x = t.axis_prev[x, axis]
+            x = np.int64(t.axis_prev[x, axis])
         for _ in range(exact):
-            following = t.axis_next[x, axis]
+            following = np.int64(t.axis_next[x, axis])
             collapse(s, g, x, seat)
             x = following
         return
     if length >= exact:
         x = first
         for _ in range(length):
-            following = t.axis_next[x, axis]
+            following = np.int64(t.axis_next[x, axis])
             collapse(s, g, x, seat)
             x = following
     extract_lowest(s, g, stack, seat)

@@ -379,7 +379,7 @@ def claim_region(s, g, t, label, lowest):
     for c in range(t.n):
         reached[0, c] = (masks[M_REGION, t.row[c]] >> np.int64(t.bit[c])) & 1
     # 1. markers that touch the region, then the whole cluster of markers connected to them
-    count = 0
+    count = np.int64(0)
     for c in range(t.n):
         if (masks[M_REGION, t.row[c]] >> np.int64(t.bit[c])) & 1:
             count = add_markers(s, g, t.terr_nbr, c, reached, border, count)
