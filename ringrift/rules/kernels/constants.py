@@ -141,7 +141,6 @@ ACTION_MASK = (1 << STACK_SHIFT) - 1
 # --- status codes ---------------------------------------------------------------------------------
 OK = 0
 OVER = 1
-ILLEGAL = 2
 
 #: Room for one legal list. Placements and moves stay below 7 000 (rules §20.1); only recovery, slides
 #: times stacks, can be larger, and is cut off here in positions that no game reaches.

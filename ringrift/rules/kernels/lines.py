@@ -30,16 +30,6 @@ def run_length(s, g, t, c, axis, seat):
 
 
 @kernel
-def run_start(s, g, t, c, axis, seat):
-    """First cell of the run through ``c`` along the axis."""
-    x = t.axis_prev[c, axis]
-    while x >= 0 and own_marker(s, g, x, seat):
-        c = x
-        x = t.axis_prev[c, axis]
-    return c
-
-
-@kernel
 def run_from(s, g, t, c, axis, seat):
     """Length of the run if the own marker on ``c`` is its first cell, else 0; lone markers count as 0 too."""
     x = t.axis_next[c, axis]
