@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ringrift.agents.evaluators import evaluator_of
+from ringrift.agents.evaluators import evaluator_of, pool_of
 from ringrift.agents.network import BATCH
 from ringrift.agents.spec import AgentSpec
 from ringrift.configs import Config
@@ -27,7 +27,6 @@ from ringrift.evaluation.stats import wilson_interval
 from ringrift.nets.backends import default_backend
 from ringrift.nets.checkpoint import load_model
 from ringrift.search.evaluator import Evaluator, UniformEvaluator
-from ringrift.search.gumbel import SearchPool
 
 #: Stands for the model where there is none.
 NO_MODEL = "0" * 64
@@ -41,14 +40,7 @@ class SearchAgent:
         assert spec.simulations is not None
         self.spec = spec
         self.config = evaluator.config
-        self.pool = SearchPool(
-            evaluator,
-            [spec.simulations],
-            spec.max_considered,
-            spec.c_visit,
-            spec.c_scale,
-            rule=spec.rule,
-        )
+        self.pool = pool_of(spec, evaluator, [spec.simulations])
 
     def choose(self, states: NDArray[np.uint16], seeds: NDArray[np.uint64]) -> NDArray[np.int32]:
         """Return one action per game, without noise; see `Agent.choose`."""

@@ -1,10 +1,18 @@
-"""The evaluator of a network: torch, or none at all where the network says nothing."""
+"""What agents with a network are made of: its evaluator (torch, or none at all where it says nothing), and its search."""
 
 from __future__ import annotations
 
-from ringrift.nets.backends import Backend, TorchEvaluator
+from collections.abc import Sequence
+from pathlib import Path
+
+from ringrift.agents.spec import AgentSpec
+from ringrift.configs import Config
+from ringrift.errors import BadInput
+from ringrift.nets.backends import Backend, TorchEvaluator, default_backend
+from ringrift.nets.checkpoint import load_model
 from ringrift.nets.network import Network, knows_nothing
 from ringrift.search.evaluator import Evaluator, UniformEvaluator
+from ringrift.search.gumbel import SearchPool
 
 
 def evaluator_of(net: Network, backend: Backend) -> Evaluator:
@@ -16,3 +24,23 @@ def evaluator_of(net: Network, backend: Backend) -> Evaluator:
     if knows_nothing(net):
         return UniformEvaluator(net.config, backend.batch)
     return TorchEvaluator(net, backend)
+
+
+def load_evaluator(spec: AgentSpec, config: Config, path: Path, batch: int) -> Evaluator:
+    """Evaluator of so many positions over the weights of a spec; BadInput when they are broken or other ones."""
+    model = load_model(path, config)
+    if model.sha256 != spec.model_sha256:
+        raise BadInput(f"{path} holds model {model.sha256[:12]}, the agent is {spec.identity}")
+    return evaluator_of(model.net, default_backend(batch))
+
+
+def pool_of(spec: AgentSpec, evaluator: Evaluator, budgets: Sequence[int]) -> SearchPool:
+    """Trees for the search of a spec, under any of these numbers of simulations."""
+    return SearchPool(
+        evaluator,
+        list(budgets),
+        spec.max_considered,
+        spec.c_visit,
+        spec.c_scale,
+        rule=spec.rule,
+    )

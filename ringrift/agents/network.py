@@ -7,12 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ringrift.agents.evaluators import evaluator_of
+from ringrift.agents.evaluators import load_evaluator, pool_of
 from ringrift.agents.spec import AgentSpec
 from ringrift.configs import Config
-from ringrift.errors import BadInput
-from ringrift.nets.backends import default_backend
-from ringrift.nets.checkpoint import load_model
 from ringrift.rules.boards import tables
 from ringrift.search.gumbel import SearchPool
 from ringrift.search.kernels.prior import choose_prior
@@ -26,24 +23,12 @@ class NetworkAgent:
 
     def __init__(self, spec: AgentSpec, config: Config, model_path: Path) -> None:
         """Load the weights; raises BadInput when they are broken or not those of the spec."""
-        model = load_model(model_path, config)
-        if model.sha256 != spec.model_sha256:
-            raise BadInput(
-                f"{model_path} holds model {model.sha256[:12]}, the agent is {spec.identity}"
-            )
         self.spec = spec
         self.config = config
-        self.evaluator = evaluator_of(model.net, default_backend(BATCH))
+        self.evaluator = load_evaluator(spec, config, model_path, BATCH)
         self._pool: SearchPool | None = None
         if spec.simulations is not None:
-            self._pool = SearchPool(
-                self.evaluator,
-                [spec.simulations],
-                spec.max_considered,
-                spec.c_visit,
-                spec.c_scale,
-                rule=spec.rule,
-            )
+            self._pool = pool_of(spec, self.evaluator, [spec.simulations])
 
     def choose(self, states: NDArray[np.uint16], seeds: NDArray[np.uint64]) -> NDArray[np.int32]:
         """Return one action per game, without noise; see `Agent.choose`."""

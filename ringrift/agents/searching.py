@@ -15,13 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ringrift.agents.clock import Clock
-from ringrift.agents.evaluators import evaluator_of
+from ringrift.agents.evaluators import load_evaluator, pool_of
 from ringrift.agents.spec import AgentSpec
 from ringrift.agents.thought import Info, Thought
 from ringrift.configs import Config
 from ringrift.errors import BadInput
-from ringrift.nets.backends import default_backend
-from ringrift.nets.checkpoint import load_model
 from ringrift.rules.boards import board, tables
 from ringrift.search.gumbel import SearchPool
 from ringrift.search.kernels import lockstep
@@ -49,13 +47,10 @@ class NetworkThinker:
 
     def __init__(self, spec: AgentSpec, config: Config, path: Path, simulations: int) -> None:
         """Load the weights; raises BadInput when they are broken or not those of the spec."""
-        model = load_model(path, config)
-        if model.sha256 != spec.model_sha256:
-            raise BadInput(f"{path} holds model {model.sha256[:12]}, the agent is {spec.identity}")
         self.spec = spec
         self.config = config
         self.simulations = simulations
-        self.evaluator = evaluator_of(model.net, default_backend(1))
+        self.evaluator = load_evaluator(spec, config, path, 1)
         self._pools: dict[tuple[int, ...], SearchPool] = {}
 
     def decide(self, states: NDArray[np.uint16], clock: Clock, share: float) -> Thought:
@@ -93,15 +88,7 @@ class NetworkThinker:
         if pool is None:
             while len(self._pools) > 1:
                 self._pools.pop(next(iter(self._pools)))
-            spec = self.spec
-            pool = SearchPool(
-                self.evaluator,
-                list(budgets),
-                spec.max_considered,
-                spec.c_visit,
-                spec.c_scale,
-                rule=spec.rule,
-            )
+            pool = pool_of(self.spec, self.evaluator, budgets)
         self._pools[budgets] = pool
         return pool
 

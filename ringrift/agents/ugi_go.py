@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from ringrift.agents.clock import Limits
+from ringrift.agents.spec import BUDGETS
 from ringrift.agents.ugi_options import read_number
 from ringrift.errors import BadInput, nearest
 
 #: Moves that the remaining time of a seat is divided among: a game has 30 to 60 decisions per seat on small boards.
 MOVES_TO_GO: Final = 40
-_COUNTS: Final = {"nodes": (1, 100_000), "depth": (1, 1000), "movetime": (0, 10**12)}
+#: Smallest and largest number after each word; an agent with less room for nodes refuses more by itself.
+_COUNTS: Final = {"nodes": BUDGETS["nodes"][2:], "depth": (1, 1000), "movetime": (0, 10**12)}
 
 
 def read_limits(words: Sequence[str], seats: int, seat: int) -> Limits:

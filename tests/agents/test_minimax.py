@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 
 from ringrift.agents import AgentSpec, make_agent
-from ringrift.agents.clock import Clock, Limits
-from ringrift.agents.thinking import make_thinker, whole_move
 from ringrift.compile import entry
-from ringrift.configs import ALL_CONFIGS, Config
+from ringrift.configs import Config
 from ringrift.evaluation.match import play_match
 from ringrift.evaluation.spec import MatchSpec
 from ringrift.rules.boards import board, tables
@@ -149,27 +147,6 @@ def test_takes_a_win_at_once():
         assert mover(after(HEX, game.states, action)) == 0
 
 
-def test_choices_follow_from_state_and_seed():
-    """The same position and seed give the same move, alone or among others, whatever was searched before."""
-    states = random_positions(HEX, games=2, seed=4, most=20)
-    spec = AgentSpec("minimax", nodes=3000)
-    together = make_agent(spec, HEX).choose(states, seeds_for(20))
-    agent = make_agent(spec, HEX)
-    for i in (13, 4, 0):
-        assert agent.choose(states[i : i + 1].copy(), seeds_for(20)[i : i + 1])[0] == together[i]
-
-
-@pytest.mark.parametrize("config", ALL_CONFIGS, ids=str)
-def test_choices_are_legal(config):
-    """In every config each choice is a legal action, and leaves the states as they were."""
-    states = random_positions(config, games=1, seed=2, most=4)
-    before = states.copy()
-    actions = make_agent(AgentSpec("minimax", nodes=300), config).choose(states, seeds_for(4))
-    assert (states == before).all()
-    for i, action in enumerate(actions.tolist()):
-        assert action in actions_of(config, states, i)
-
-
 def test_a_search_in_pieces_is_the_same():
     """Interrupted after every few positions, a search comes to the same end."""
     states = small_positions(HEX, most_actions=30, count=5)
@@ -182,36 +159,6 @@ def test_a_search_in_pieces_is_the_same():
                 pass
         found = (pieces.depth, pieces.value, pieces.action, pieces.positions)
         assert found == (whole.depth, whole.value, whole.action, whole.positions)
-
-
-def think(spec, game, limits):
-    """Play one move as the engine would: (code, news)."""
-    thought, news = (
-        whole_move(make_thinker(spec, game.config, None, 64, 1), game, Clock(limits)),
-        [],
-    )
-    while True:
-        try:
-            news.append(next(thought))
-        except StopIteration as end:
-            return end.value, [info for info in news if info is not None]
-
-
-@pytest.mark.parametrize("kind", ["minimax", "mcts"])
-@pytest.mark.parametrize(
-    "limits", [Limits(), Limits(nodes=5000), Limits(depth=2), Limits(seconds=0.0)], ids=str
-)
-def test_thinks_within_limits(kind, limits):
-    """As a thinker it keeps to a number of nodes or a depth, and answers even when there is no time at all."""
-    game = winning_now()
-    spec = AgentSpec("mcts", rollouts=300) if kind == "mcts" else AgentSpec("minimax", nodes=5000)
-    code, news = think(spec, game, limits)
-    assert code in game.legal_codes()
-    assert news[-1].nodes <= (limits.nodes or (64 if limits.seconds is not None else 100_000)) or (
-        kind == "minimax"
-    )
-    if limits.depth:
-        assert news[-1].depth <= 3
 
 
 def test_beats_the_heuristic():

@@ -297,6 +297,7 @@ def test_copies_are_independent():
     first.reset()
     for _ in range(5):
         first.step(int(first._legal()[0]))
+    # learners send environments to their processes by pickle; nothing of the project is kept in one
     for second in (copy.deepcopy(first), pickle.loads(pickle.dumps(first))):
         before = first.state().copy()
         assert (second.state() == before).all()

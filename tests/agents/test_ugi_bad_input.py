@@ -57,7 +57,7 @@ WRONG = [
     ("position state " + "1" * 5000, "position state: "),
     ("go nodes", "go nodes: expected a number after it"),
     ("go nodes many", "go nodes is 'many': expected a whole number"),
-    ("go nodes 0", "go nodes is 0: expected 1 to 100000"),
+    ("go nodes 0", "go nodes is 0: expected 1 to 1000000000"),
     ("go node 5", "go: unknown word 'node', did you mean 'nodes'?"),
     ("go p3time 100", "go: unknown word 'p3time', did you mean"),
     ("go p2time 1000", "go: seat 1 is to move, expected p1time"),

@@ -294,6 +294,15 @@ def test_recovery_is_searched_whole(models):
         assert line.split(" ")[0] == best.split(" ")[1]
 
 
+def test_most_nodes_are_those_of_the_agent():
+    """`go nodes` takes as many as the agent has room for; more are one error line, and the engine lives on."""
+    ugi = Ugi(Settings(agent="minimax"))
+    assert answers(ugi, ["go nodes 150000 depth 1"])[-1].startswith("bestmove ")
+    answers(ugi, ["setoption name agent value mcts"])
+    assert answers(ugi, ["go nodes 150000"]) == ["error nodes is 150000: expected at most 100000"]
+    assert answers(ugi, ["go nodes 20"])[-1].startswith("bestmove ")
+
+
 def test_what_a_network_cannot_do(models):
     """A network of another config, a search beyond all memory: one error line, and the engine lives on."""
     ugi = engine(models["square"])

@@ -1,0 +1,99 @@
+"""What holds for both agents that look ahead without a network, as an agent and as a thinker."""
+
+import pytest
+
+from ringrift.agents import AgentSpec, make_agent
+from ringrift.agents.clock import Clock, Limits
+from ringrift.agents.lookahead import SLICE_ROLLOUTS
+from ringrift.agents.thinking import make_thinker, whole_move
+from ringrift.configs import ALL_CONFIGS, Config
+from ringrift.rules.game import Game
+from tests.agents.test_simple import seeds_for, winning_now
+from tests.nets.positions import actions_of, random_positions
+
+HEX = Config("hex8", 2)
+MCTS, MINIMAX = AgentSpec("mcts", rollouts=300), AgentSpec("minimax", nodes=5000)
+
+
+def kind_of(spec):
+    """Name of an agent in the names of tests."""
+    return spec.kind
+
+
+@pytest.mark.parametrize(
+    "spec", [AgentSpec("mcts", rollouts=60), AgentSpec("minimax", nodes=3000)], ids=kind_of
+)
+def test_choices_follow_from_state_and_seed(spec):
+    """The same position and seed give the same move, alone or among others, whatever was searched before."""
+    states, seeds = random_positions(HEX, games=2, seed=4, most=20), seeds_for(20)
+    together = make_agent(spec, HEX).choose(states, seeds)
+    agent = make_agent(spec, HEX)
+    for i in (13, 4, 0):
+        assert agent.choose(states[i : i + 1].copy(), seeds[i : i + 1])[0] == together[i]
+    # other rollouts for mcts; minimax decides by the seed only between equals
+    assert (agent.choose(states, seeds_for(20, seed=2)) != together).any() or (
+        spec.kind == "minimax"
+    )
+
+
+@pytest.mark.parametrize(
+    "spec", [AgentSpec("mcts", rollouts=12), AgentSpec("minimax", nodes=300)], ids=kind_of
+)
+@pytest.mark.parametrize("config", ALL_CONFIGS, ids=str)
+def test_choices_are_legal(config, spec):
+    """In every config each choice is a legal action, and leaves the states as they were."""
+    states = random_positions(config, games=1, seed=2, most=4)
+    before = states.copy()
+    actions = make_agent(spec, config).choose(states, seeds_for(4))
+    assert (states == before).all()
+    for i, action in enumerate(actions.tolist()):
+        assert action in actions_of(config, states, i)
+
+
+def think(spec, game, limits):
+    """Play one move as the engine would: (code, news)."""
+    thought = whole_move(make_thinker(spec, game.config, None, 64, 1), game, Clock(limits))
+    news = []
+    while True:
+        try:
+            step = next(thought)
+        except StopIteration as end:
+            return end.value, news
+        if step is not None:
+            news.append(step)
+
+
+@pytest.mark.parametrize("spec", [MCTS, MINIMAX], ids=kind_of)
+@pytest.mark.parametrize("nodes", [None, 1, 700, 150_000])
+def test_thinks_within_nodes(spec, nodes):
+    """It makes the rollouts that are asked for, or the positions and at most one look at all actions more."""
+    if spec is MCTS and nodes == 150_000:
+        nodes = 20 * SLICE_ROLLOUTS + 1  # it refuses more than 100,000
+    game = Game.new(HEX)
+    code, news = think(spec, game, Limits(nodes=nodes))
+    assert code in game.legal_codes()
+    budget = nodes or spec.rollouts or spec.nodes
+    if spec is MCTS:
+        assert news[-1].nodes == budget
+    else:
+        assert budget * 0.99 <= news[-1].nodes <= budget + len(game.legal_codes())
+
+
+@pytest.mark.parametrize("spec", [MCTS, MINIMAX], ids=kind_of)
+def test_thinks_to_a_depth(spec):
+    """A limit of depth is reached; minimax, which deepens one by one, does not pass it."""
+    for depth in (1, 2):
+        found = think(spec, Game.new(HEX), Limits(depth=depth))[1][-1].depth
+        assert found == depth or (spec is MCTS and found > depth)
+
+
+@pytest.mark.parametrize("spec", [MCTS, MINIMAX], ids=kind_of)
+@pytest.mark.parametrize(
+    "limits", [Limits(), Limits(nodes=5000), Limits(depth=2), Limits(seconds=0.0)], ids=str
+)
+def test_answers_whatever_the_limits(spec, limits):
+    """Near a win, and where there is no time at all, the answer is a legal move with a report of it."""
+    game = winning_now()
+    code, news = think(spec, game, limits)
+    assert code in game.legal_codes()
+    assert news[-1].nodes > 0
