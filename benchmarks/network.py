@@ -8,8 +8,9 @@ from ringrift.configs import Config
 from ringrift.evaluation.match import openings
 from ringrift.evaluation.spec import MatchSpec
 from ringrift.nets.arch import Arch
-from ringrift.nets.backends import TorchEvaluator, default_backend
 from ringrift.nets.checkpoint import init_model
+from ringrift.nets.choice import default_backend
+from ringrift.nets.evaluators import make_evaluator
 from ringrift.settings import Settings
 
 BATCH = 64
@@ -22,7 +23,7 @@ def evaluate(name: str, repeats: int) -> Timing:
     config = Config.parse(name)
     size = getattr(Settings.load().network, config.board)
     net = init_model(config, Arch(channels=size.channels, blocks=size.blocks), 1)
-    evaluator = TorchEvaluator(net, default_backend(BATCH))
+    evaluator = make_evaluator(net, default_backend(BATCH))
     random = AgentSpec("random")
     spec = MatchSpec(config, random, random, games=BATCH * 2, seed=1, opening_plies=20)
     states, _ = openings(spec, range(BATCH))

@@ -24,8 +24,8 @@ from ringrift.configs import Config
 from ringrift.evaluation.match import play_agents
 from ringrift.evaluation.spec import MatchSpec
 from ringrift.evaluation.stats import wilson_interval
-from ringrift.nets.backends import default_backend
 from ringrift.nets.checkpoint import load_model
+from ringrift.nets.choice import default_backend
 from ringrift.search.evaluator import Evaluator, UniformEvaluator
 
 #: Stands for the model where there is none.

@@ -8,8 +8,10 @@ from pathlib import Path
 from ringrift.agents.spec import AgentSpec
 from ringrift.configs import Config
 from ringrift.errors import BadInput
-from ringrift.nets.backends import Backend, TorchEvaluator, default_backend
+from ringrift.nets.backend import Backend
 from ringrift.nets.checkpoint import load_model
+from ringrift.nets.choice import default_backend
+from ringrift.nets.evaluators import make_evaluator
 from ringrift.nets.network import Network, knows_nothing
 from ringrift.search.evaluator import Evaluator, UniformEvaluator
 from ringrift.search.gumbel import SearchPool
@@ -23,7 +25,7 @@ def evaluator_of(net: Network, backend: Backend) -> Evaluator:
     """
     if knows_nothing(net):
         return UniformEvaluator(net.config, backend.batch)
-    return TorchEvaluator(net, backend)
+    return make_evaluator(net, backend)
 
 
 def load_evaluator(spec: AgentSpec, config: Config, path: Path, batch: int) -> Evaluator:

@@ -38,7 +38,7 @@ from numpy.typing import NDArray
 
 from ringrift import compile as compiling
 from ringrift.errors import BadInput
-from ringrift.nets.backends import cpu_flags
+from ringrift.nets.cpu import cpu_flags
 from ringrift.rules.lines import parse_object
 
 log = structlog.get_logger(__name__)

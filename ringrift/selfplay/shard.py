@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 from ringrift.agents.evaluators import evaluator_of
 from ringrift.configs import Config
 from ringrift.errors import BadInput, Interrupted
-from ringrift.nets.backends import Backend, default_backend
+from ringrift.nets.backend import Backend
 from ringrift.nets.checkpoint import load_model
+from ringrift.nets.choice import default_backend
 from ringrift.rules import notation
 from ringrift.rules.boards import board, tables
 from ringrift.rules.game import GameOptions, opening

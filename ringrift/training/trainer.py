@@ -19,8 +19,8 @@ from torch import nn
 from ringrift.configs import Config
 from ringrift.errors import BadInput, Interrupted
 from ringrift.nets.arch import Arch
-from ringrift.nets.backends import cpu_has_bf16
 from ringrift.nets.checkpoint import file_sha256, init_model, load_model, save_model
+from ringrift.nets.cpu import cpu_has_bf16
 from ringrift.nets.files import write_aside
 from ringrift.nets.network import Network
 from ringrift.training.averages import WeightAverage

@@ -8,8 +8,9 @@ from ringrift.agents.evaluators import evaluator_of
 from ringrift.configs import Config
 from ringrift.errors import BadInput
 from ringrift.nets.arch import Arch
-from ringrift.nets.backends import TorchEvaluator, default_backend
 from ringrift.nets.checkpoint import init_model, load_model, save_model
+from ringrift.nets.choice import default_backend
+from ringrift.nets.torch_evaluator import TorchEvaluator
 from ringrift.search.evaluator import UniformEvaluator
 from tests.nets.models import speaking_model
 from tests.nets.positions import actions_of

@@ -6,11 +6,12 @@ import torch
 
 from ringrift.configs import ALL_CONFIGS, Config
 from ringrift.errors import BadInput
-from ringrift.nets import backends
 from ringrift.nets.arch import Arch
-from ringrift.nets.backends import Backend, TorchEvaluator, choose_backend, load_evaluator
-from ringrift.nets.checkpoint import init_model, save_model
+from ringrift.nets.backend import LOGIT_BOUND, VALUE_BOUND, Backend
+from ringrift.nets.checkpoint import init_model, load_model, save_model
+from ringrift.nets.choice import candidates, choose_backend
 from ringrift.nets.kernels.features import write_features
+from ringrift.nets.torch_evaluator import TorchEvaluator
 from ringrift.rules.boards import board, tables
 from ringrift.rules.kernels import constants as k
 from ringrift.search.evaluator import Evaluator
@@ -70,8 +71,8 @@ def test_bfloat16_stays_within_its_bounds(config):
     logits, values = evaluator.evaluate(states)
     assert exact.std() > 0.3  # else the comparison would say nothing
     size = np.abs(exact).max(1, keepdims=True)
-    assert (np.abs(logits - exact) <= backends.LOGIT_BOUND * (1 + size)).all()
-    assert np.abs(values - exact_values).max() <= backends.VALUE_BOUND
+    assert (np.abs(logits - exact) <= LOGIT_BOUND * (1 + size)).all()
+    assert np.abs(values - exact_values).max() <= VALUE_BOUND
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -95,7 +96,7 @@ def test_choice_takes_a_candidate_and_says_so():
     states = random_positions(config, 1, 3, 16)
     choice = choose_backend(lively(config), states, batches=(8, 16), seconds=0.02)
     assert choice.backend in [t.backend for t in choice.timings]
-    assert len(choice.timings) == len(backends.candidates((8, 16)))
+    assert len(choice.timings) == len(candidates((8, 16)))
     assert str(choice.backend) in str(choice)
 
 
@@ -116,6 +117,6 @@ def test_stored_models_evaluate_alike(tmp_path):
     path, _ = save_model(net, tmp_path)
     backend = Backend("torch-cpu", "float32", 16)
     here = TorchEvaluator(net, backend).evaluate(states)
-    there = load_evaluator(path, backend, config).evaluate(states)
+    there = TorchEvaluator(load_model(path, config).net, backend).evaluate(states)
     assert (here[0] == there[0]).all()
     assert (here[1] == there[1]).all()

@@ -8,7 +8,7 @@ import pytest
 
 from ringrift.configs import Config
 from ringrift.errors import BadInput
-from ringrift.nets.backends import Backend
+from ringrift.nets.backend import Backend
 from ringrift.rules.game import Game, GameOptions
 from ringrift.rules.kernels import constants as k
 from ringrift.rules.records import RecordReader

@@ -1,0 +1,71 @@
+"""What all evaluators with a network have in common, whatever computes the network.
+
+An evaluator is given states and says logits and values of them (`ringrift.search.evaluator` is the interface that
+searches know). It can be asked in one call, or in two: `submit` starts the network, `wait` has the answer. Where the
+network runs beside us, on a GPU, the time between the two is free for other work; on a CPU `submit` has computed it.
+"""
+
+from __future__ import annotations
+
+import abc
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ringrift.configs import Config
+from ringrift.nets.backend import Backend
+from ringrift.nets.readout import Readout
+
+#: policy [B, S, S, Q], float32 or the bits of bfloat16 as uint16; tail float32[B, 2]; value float32[B, P].
+Answer = tuple[NDArray[Any], NDArray[np.float32], NDArray[np.float32]]
+
+
+class NetworkEvaluator(abc.ABC):
+    """Evaluates positions of one configuration with one network on one backend, a batch at a time."""
+
+    def __init__(self, config: Config, backend: Backend, readout: Readout) -> None:
+        self.config = config
+        self.backend = backend
+        #: Rows computed per call; a call may bring fewer.
+        self.batch_size = backend.batch
+        self._readout = readout
+        self._busy = False
+
+    @abc.abstractmethod
+    def _start(self) -> None:
+        """Give the planes and scalars of the readout to the network."""
+
+    @abc.abstractmethod
+    def _answer(self) -> Answer:
+        """What the network made of them."""
+
+    def submit(self, states: NDArray[np.uint16]) -> None:
+        """Start on states uint16[B, 6, N], none over; B is at most `batch_size`. `wait` must follow.
+
+        The states are copied or done with when this returns; at most one batch is under way.
+        """
+        assert not self._busy, "the last batch was not waited for"
+        self._readout.write(states)
+        self._start()
+        self._busy = True
+
+    def wait(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return logits float32[B, A] (legality not looked at) and values float32[B, P] of what was submitted.
+
+        Values are win probabilities of absolute seats and sum to 1. The arrays hold until the next `wait`.
+        """
+        assert self._busy, "nothing was submitted"
+        self._busy = False
+        return self._readout.read(*self._answer())
+
+    def evaluate(
+        self, states: NDArray[np.uint16]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """`submit` and `wait` in one."""
+        self.submit(states)
+        return self.wait()
+
+    def __repr__(self) -> str:
+        """Return what it is."""
+        return f"{type(self).__name__}({self.config}, {self.backend})"
