@@ -6,12 +6,13 @@ With the budget of its spec both give the same answer.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ringrift.agents.clock import Clock
+from ringrift.agents.clock import Clock, Limits
 from ringrift.agents.spec import BUDGETS, AgentSpec
 from ringrift.agents.thought import Info, Thought, seed_of
 from ringrift.configs import Config
@@ -33,42 +34,81 @@ class MctsAgent:
     """Monte Carlo tree search with rollouts; see search/uct.py."""
 
     def __init__(self, spec: AgentSpec, config: Config) -> None:
-        """Play one configuration with the rollouts of the spec."""
+        """Play one configuration with the rollouts of the spec, or within its time."""
         self.spec = spec
         self.config = config
-        assert spec.rollouts is not None
-        self.rollouts = spec.rollouts
+        self.rollouts = MOST_ROLLOUTS if spec.rollouts is None else spec.rollouts
         self._search = UctSearch(config, self.rollouts)
+
+    def searched(
+        self, states: NDArray[np.uint16], seeds: NDArray[np.uint64]
+    ) -> Iterator[UctSearch]:
+        """Search one position after the other; what a search has found stands until the next is asked for."""
+        states = np.ascontiguousarray(states)
+        for g, seed in enumerate(seeds.tolist()):
+            self._search.begin(states, g, seed)
+            clock, left = _clock_of(self.spec), self.rollouts
+            while left > 0:
+                made = self._search.run(min(SLICE_ROLLOUTS, left) if clock else left)
+                left -= made
+                if made == 0 or (clock and clock.expired()):
+                    break
+            yield self._search
 
     def choose(self, states: NDArray[np.uint16], seeds: NDArray[np.uint64]) -> NDArray[np.int32]:
         """Return the action that was tried most per game; see `Agent.choose`."""
-        states = np.ascontiguousarray(states)
-        actions = np.empty(len(states), np.int32)
-        for g, seed in enumerate(seeds.tolist()):
-            self._search.begin(states, g, seed)
-            self._search.run(self.rollouts)
-            actions[g] = self._search.action()
-        return actions
+        found = (search.action() for search in self.searched(states, seeds))
+        return np.fromiter(found, np.int32, len(states))
 
 
 class MinimaxAgent:
     """Alpha-beta by iterative deepening; see search/minimax.py."""
 
     def __init__(self, spec: AgentSpec, config: Config) -> None:
-        """Play one configuration within depth and nodes of the spec."""
+        """Play one configuration within depth, nodes and time of the spec."""
         self.spec = spec
         self.config = config
         self._search = MinimaxSearch(config)
 
-    def choose(self, states: NDArray[np.uint16], seeds: NDArray[np.uint64]) -> NDArray[np.int32]:
-        """Return the best action per game; see `Agent.choose`."""
+    def searched(
+        self, states: NDArray[np.uint16], seeds: NDArray[np.uint64]
+    ) -> Iterator[MinimaxSearch]:
+        """Search one position after the other; what a search has found stands until the next is asked for."""
         states = np.ascontiguousarray(states)
         depth, nodes = self.spec.depth or MOST_DEPTH, self.spec.nodes or MOST_NODES
-        actions = np.empty(len(states), np.int32)
         for g, seed in enumerate(seeds.tolist()):
             self._search.begin(states, g, seed)
-            actions[g] = self._search.search(depth, nodes)
-        return actions
+            clock = _clock_of(self.spec)
+            if clock is None:
+                self._search.search(depth, nodes)
+            else:
+                for _ in _deepen(self._search, depth, nodes, clock, 1.0):
+                    pass
+            yield self._search
+
+    def choose(self, states: NDArray[np.uint16], seeds: NDArray[np.uint64]) -> NDArray[np.int32]:
+        """Return the best action per game; see `Agent.choose`."""
+        found = (search.action for search in self.searched(states, seeds))
+        return np.fromiter(found, np.int32, len(states))
+
+
+def _clock_of(spec: AgentSpec) -> Clock | None:
+    """A clock that runs from now on, where the spec names a time."""
+    milliseconds = spec.milliseconds
+    return None if milliseconds is None else Clock(Limits(seconds=milliseconds / 1000))
+
+
+def _deepen(
+    search: MinimaxSearch, depth: int, nodes: int, clock: Clock, share: float
+) -> Iterator[bool]:
+    """Deepen in slices until depth, nodes or time are used up; yields whether a depth was finished by the slice."""
+    while search.depth < depth and not search.solved:
+        finished = search.deepen(min(search.positions + SLICE_NODES, nodes))
+        if search.action >= 0 and (search.positions >= nodes or clock.expired(share)):
+            break
+        if search.action < 0:
+            nodes = max(nodes, search.positions + 1)  # a first look is taken in any case
+        yield finished
 
 
 def _limited(clock: Clock) -> bool:
@@ -93,8 +133,8 @@ class MctsThinker:
             if clock.limits.nodes > MOST_ROLLOUTS:
                 raise BadInput(f"nodes is {clock.limits.nodes}: expected at most {MOST_ROLLOUTS}")
             return clock.limits.nodes
-        assert self.spec.rollouts is not None
-        return MOST_ROLLOUTS if _limited(clock) else self.spec.rollouts
+        own = MOST_ROLLOUTS if self.spec.rollouts is None else self.spec.rollouts
+        return MOST_ROLLOUTS if _limited(clock) else own
 
     def decide(self, states: NDArray[np.uint16], clock: Clock, share: float) -> Thought:
         """Roll out until the budget or the time is used up; see `Thinker.decide`."""
@@ -141,12 +181,7 @@ class MinimaxThinker:
         depth, nodes = self._budget(clock)
         search = self._search
         search.begin(states, 0, seed_of(self.config, states, self.seed))
-        while search.depth < depth and not search.solved:
-            finished = search.deepen(min(search.positions + SLICE_NODES, nodes))
-            if search.action >= 0 and (search.positions >= nodes or clock.expired(share)):
-                break
-            if search.action < 0:
-                nodes = max(nodes, search.positions + 1)  # a first look is taken in any case
+        for finished in _deepen(search, depth, nodes, clock, share):
             yield _depth_so_far(search) if finished else None
         yield _depth_so_far(search)
         return search.action

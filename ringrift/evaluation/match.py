@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ringrift.agents import Agent, AgentSpec, make_agent
+from ringrift.agents.seeds import decision_seeds
 from ringrift.evaluation.result import MatchGame, MatchResult
 from ringrift.evaluation.spec import MatchSpec
 from ringrift.evaluation.stats import Decision, decided, look_schedule
@@ -188,15 +189,6 @@ def log_length(spec: MatchSpec) -> int:
     b = board(spec.config.board)
     rings = spec.options.rings or b.rings
     return 20 * (b.n + spec.config.players * rings)
-
-
-def decision_seeds(base: NDArray[np.uint64], decisions: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """splitmix64 of each game's seed after so many decisions (Steele et al. 2014)."""
-    with np.errstate(over="ignore"):
-        z = base + (decisions + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return z ^ (z >> np.uint64(31))
 
 
 class _Lockstep:

@@ -103,6 +103,27 @@ class UctSearch:
         visits = int(self.trees.visits[0, edges].sum())
         return float(self.trees.total[0, edges].sum() / max(visits, 1))
 
+    def values(self) -> NDArray[np.float64]:
+        """Chance of each seat at the root, float64[P]: mean over its rollouts, swaps below it undone (rules §12).
+
+        The component of the seat that decides is `value`. At least one rollout has been made.
+        """
+        t, count, seats = self.trees, int(self.trees.num_nodes[0]), self.config.players
+        parent, edge = t.parent[0, 1:count], t.parent_edge[0, 1:count]
+        visits = t.visits[0, edge].astype(np.int64)
+        # a visit that did not go on to a child valued the node itself
+        ended = visits - np.bincount(parent, weights=visits, minlength=count)[1:]
+        found = t.value[0, 1:count, :seats].astype(np.float64)
+        swaps = t.action[0, edge] == self.uct.swap
+        if swaps.any():
+            swapped = [False]
+            for above, swap in zip(parent.tolist(), swaps.tolist(), strict=True):
+                swapped.append(swapped[above] != swap)
+            below = np.array(swapped[1:])
+            found[below, :2] = found[below, 1::-1]
+        mean: NDArray[np.float64] = ended @ found / ended.sum()
+        return mean
+
     def line(self) -> tuple[int, ...]:
         """Actions of the principal variation."""
         actions: list[int] = []
