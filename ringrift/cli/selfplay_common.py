@@ -6,7 +6,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -101,12 +101,11 @@ def order(
     found = Settings.load(settings)
     sha256, path = find_model(wanted, model)
     seed = secrets.randbits(31) if seed is None else seed
-    rules = found.selfplay
+    rules = found.of(wanted).selfplay
     # no speed is asked here: the same arguments give the same files
     size = rules.games_per_shard or shard_games(wanted, rules.slots, rules.shard_seconds, None)
     sizes = fixed_sizes(games, size) if rules.games_per_shard else even_sizes(games, size)
-    search = search_of(found, simulations, min(size, games))
-    search = replace(search, elo=known[0], progress=known[1])
+    search = search_of(found, wanted, simulations, min(size, games), known)
     specs = [
         ShardSpec(run, wanted, sha256, seed=seed, index=index, games=number, search=search)
         for index, number in enumerate(sizes)
@@ -114,28 +113,27 @@ def order(
     return Order(specs, path, rules.checkpoint_seconds)
 
 
-def search_of(settings: Settings, simulations: int | None, games: int) -> SelfplayParameters:
-    """The search of the settings, with another full budget where one is given."""
-    from ringrift.selfplay.pool import SelfplayParameters
+def search_of(
+    settings: Settings,
+    config: Config,
+    simulations: int | None,
+    games: int,
+    known: tuple[float | None, float] = (None, 0.0),
+) -> SelfplayParameters:
+    """The search of a config's settings, with another full budget where one is given.
 
-    play, search = settings.selfplay, settings.search
-    full = play.simulations if simulations is None else simulations
-    return SelfplayParameters(
-        simulations=full,
-        fast_simulations=min(play.fast_simulations, full),
-        full_search_fraction=play.full_search_fraction,
-        max_considered=search.max_considered,
-        c_visit=search.c_visit,
-        c_scale=search.c_scale,
-        rule=search.rule,
-        tree_reuse=search.tree_reuse,
-        temperature=play.temperature,
-        temperature_final=play.temperature_final,
-        temperature_decisions=play.temperature_decisions,
-        temperature_schedule=play.temperature_schedule,
-        temperature_elo_low=play.temperature_elo_low,
-        temperature_elo_high=play.temperature_elo_high,
-        slots=min(play.slots, games),
+    known: rating and training progress of the model.
+    """
+    from ringrift.selfplay.parameters import parameters_of
+
+    own = settings.of(config)
+    return parameters_of(
+        own.selfplay,
+        own.search,
+        games=games,
+        simulations=simulations,
+        elo=known[0],
+        progress=known[1],
     )
 
 

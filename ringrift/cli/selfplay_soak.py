@@ -82,10 +82,20 @@ def soak(
         )
     if state is None:
         state = State(secrets.randbits(31) if seed is None else seed)
+
+    def find(one: Config, sha256: str | None) -> tuple[str, Path]:
+        now = find_model(one, model)
+        return now if sha256 in (None, now[0]) else find_model(one, str(sha256))
+
+    for one in configs:
+        find(one, None)  # what cannot work is said before the first game
     plan = Plan(
         configs=configs,
-        models={str(one): find_model(one, model) for one in configs},
-        search=search_of(found, simulations, found.selfplay.slots),
+        model=find,
+        searches={
+            str(one): search_of(found, one, simulations, found.of(one).selfplay.slots)
+            for one in configs
+        },
         seed=state.seed,
         check_every=check_every,
         oracle_every=oracle_every,
@@ -93,7 +103,7 @@ def soak(
         checkpoint_seconds=found.selfplay.checkpoint_seconds,
         games=games,
     )
-    if state.spec is not None and state.spec["config"] not in plan.models:
+    if state.spec is not None and state.spec["config"] not in plan.searches:
         raise BadInput(
             f"--config: {folder} holds a soak that was stopped in a shard of "
             f"{state.spec['config']}; name it too, or remove {folder / STATE}"
@@ -166,7 +176,7 @@ def _say(
     played = sum(result.games for result in made)
     figures: dict[str, Any] = {
         "configs": [str(one) for one in plan.configs],
-        "models": {name: sha256 for name, (sha256, _) in plan.models.items()},
+        "models": state.models,
         "seed": plan.seed,
         "shards": state.shards,
         "games": state.games,

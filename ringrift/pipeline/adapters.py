@@ -166,10 +166,10 @@ def play_blocks(
 
 def play_shard(work: ShardWork, model: Path, folder: Path, progress: Progress) -> ShardFile:
     """Play a shard with the network in `model`."""
-    from ringrift.selfplay.pool import SelfplayParameters
+    from ringrift.selfplay.parameters import parameters_of
     from ringrift.selfplay.shard import ShardProgress, ShardSpec, produce_shard
 
-    rules, search = work.plan.selfplay, work.plan.search
+    rules = work.plan.selfplay
     spec = ShardSpec(
         run_id=work.run_id,
         config=work.config,
@@ -177,22 +177,12 @@ def play_shard(work: ShardWork, model: Path, folder: Path, progress: Progress) -
         seed=work.seed,
         index=work.number,
         games=work.games,
-        search=SelfplayParameters(
-            simulations=rules.simulations,
-            fast_simulations=rules.fast_simulations,
-            full_search_fraction=rules.full_search_fraction,
-            max_considered=search.max_considered,
-            c_visit=search.c_visit,
-            c_scale=search.c_scale,
-            rule=search.rule,
-            tree_reuse=search.tree_reuse,
-            temperature=rules.temperature,
-            temperature_final=rules.temperature_final,
-            temperature_decisions=rules.temperature_decisions,
-            temperature_schedule=rules.temperature_schedule,
-            temperature_elo_low=rules.temperature_elo_low,
-            temperature_elo_high=rules.temperature_elo_high,
-            slots=min(rules.slots, work.games),
+        search=parameters_of(
+            rules,
+            work.plan.search,
+            games=work.games,
+            elo=work.plan.elo,
+            progress=work.plan.progress,
         ),
     )
 

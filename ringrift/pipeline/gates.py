@@ -28,6 +28,7 @@ from ringrift.pipeline.plan import RunPlan
 from ringrift.store.ids import derived_id
 
 if TYPE_CHECKING:
+    from ringrift.agents.spec import AgentSpec
     from ringrift.evaluation.spec import MatchSpec
     from ringrift.evaluation.stats import Decision
 
@@ -105,6 +106,20 @@ def for_players(bound: float, players: int) -> float:
     return odds / (odds + players - 1)
 
 
+def searching(plan: RunPlan, model: str) -> AgentSpec:
+    """A network with the search of the gates: the identity that its rating belongs to."""
+    from ringrift.agents.spec import AgentSpec
+
+    return AgentSpec(
+        "gumbel-mcts",
+        model,
+        simulations=plan.evaluation.simulations,
+        max_considered=plan.search.max_considered,
+        c_visit=plan.search.c_visit,
+        c_scale=plan.search.c_scale,
+    )
+
+
 def plan_gates(
     config: Config,
     plan: RunPlan,
@@ -120,16 +135,6 @@ def plan_gates(
 
     rules = plan.evaluation
 
-    def searching(model: str) -> AgentSpec:
-        return AgentSpec(
-            "gumbel-mcts",
-            model,
-            simulations=rules.simulations,
-            max_considered=plan.search.max_considered,
-            c_visit=plan.search.c_visit,
-            c_scale=plan.search.c_scale,
-        )
-
     def gate(
         name: str,
         opponent: AgentSpec,
@@ -139,7 +144,7 @@ def plan_gates(
     ) -> Gate:
         spec = MatchSpec(
             config=config,
-            a=own or searching(candidate),
+            a=own or searching(plan, candidate),
             b=opponent,
             games=rules.max_games,
             seed=seed,
@@ -152,7 +157,9 @@ def plan_gates(
     gates = [
         gate(POLICY, AgentSpec("random"), policy_bound, own=policy),
         gate(RANDOM, AgentSpec("random"), for_players(rules.random_lower_bound, config.players)),
-        gate(INITIAL, searching(initial), for_players(rules.start_lower_bound, config.players)),
+        gate(
+            INITIAL, searching(plan, initial), for_players(rules.start_lower_bound, config.players)
+        ),
     ]
     if champion is not None:
         score0 = for_players(score_of_elo(rules.sprt_elo0), config.players)
@@ -163,7 +170,7 @@ def plan_gates(
             "alpha": rules.sprt_alpha,
             "beta": rules.sprt_beta,
         }
-        gates.append(gate(CHAMPION, searching(champion), score0, test))
+        gates.append(gate(CHAMPION, searching(plan, champion), score0, test))
     return gates
 
 

@@ -24,7 +24,7 @@ def tick(ctx: Context, dispatcher: Dispatcher) -> None:
 
 def may_open(ctx: Context, config: Config) -> bool:
     """Tell whether the loop works on this config now: it opens runs, and has not done enough."""
-    settings = ctx.settings
+    settings = ctx.settings.of(config)
     if not settings.training.auto_trigger:
         return False  # only what somebody asks for
     with ctx.ledger.read() as tx:

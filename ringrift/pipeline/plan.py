@@ -42,6 +42,10 @@ class RunPlan:
     training: TrainingSettings
     evaluation: EvaluationSettings
     data_ingestion: DataIngestionSettings
+    #: Rating of the network that plays, and part of the training that is done, when the run was opened.
+    #: Each is there where the schedule of the temperature asks for it.
+    elo: float | None = None
+    progress: float = 0.0
 
     @classmethod
     def of(
@@ -50,8 +54,15 @@ class RunPlan:
         config: Config,
         games: int | None = None,
         games_per_second: float | None = None,
+        *,
+        elo: float | None = None,
+        progress: float = 0.0,
     ) -> Self:
-        """The plan for one config by the settings of now; the speed is that of its last shards."""
+        """The plan for one config by the settings of now, per_config included.
+
+        games_per_second: speed of its last shards. elo, progress: see the fields.
+        """
+        settings = settings.of(config)
         play = settings.selfplay
         adapted = shard_games(config, play.slots, play.shard_seconds, games_per_second)
         return cls(
@@ -63,14 +74,17 @@ class RunPlan:
             training=settings.training,
             evaluation=settings.evaluation,
             data_ingestion=settings.data_ingestion,
+            elo=elo,
+            progress=progress,
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
+        """Plain JSON; what came later is left out where it says nothing."""
         return {
-            field.name: value if isinstance(value, int) else value.model_dump(mode="json")
+            field.name: value.model_dump(mode="json") if isinstance(value, Section) else value
             for field in fields(self)
             for value in [getattr(self, field.name)]
+            if field.name not in ("elo", "progress") or value != field.default
         }
 
     @classmethod
@@ -95,6 +109,8 @@ class RunPlan:
             training=section(TrainingSettings, "training"),
             evaluation=section(EvaluationSettings, "evaluation"),
             data_ingestion=section(DataIngestionSettings, "data_ingestion"),
+            elo=values.get("elo"),
+            progress=values.get("progress", 0.0),
         )
 
     @property

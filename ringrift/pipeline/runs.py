@@ -36,10 +36,17 @@ def open_or_resume(ctx: Context, config: Config, games_wanted: int | None = None
     start = ensure_start_model(ctx, config, plan)
     untrained = start.kind == models.INITIAL
     if games_wanted is None and untrained:
-        games_wanted = ctx.settings.selfplay.first_games
+        games_wanted = plan.selfplay.first_games
     with ctx.ledger.read() as tx:
         speed = games.games_per_second(tx, str(config), untrained=untrained)
-    plan = RunPlan.of(ctx.settings, config, games_wanted, speed)
+    plan = RunPlan.of(
+        ctx.settings,
+        config,
+        games_wanted,
+        speed,
+        elo=rating(ctx, config, plan, start.sha256),
+        progress=training_progress(ctx, config, plan),
+    )
     with ctx.ledger.write(ctx.fence) as tx:
         return _open(tx, config, plan, start, ctx.settings.cluster.max_attempts)
 
@@ -85,6 +92,30 @@ def _open(tx: Tx, config: Config, plan: RunPlan, start: ModelRow, max_attempts: 
         start_model=run.start_model[:12],
     )
     return run
+
+
+def rating(ctx: Context, config: Config, plan: RunPlan, model: str) -> float | None:
+    """Rating of a network where the temperature depends on it; None before games link it to an anchor.
+
+    That of its search as gates play it, in whole points: what is behind the point would differ from machine to machine,
+    and is far below what the ratings know.
+    """
+    if plan.selfplay.temperature_schedule != "elo":
+        return None
+    from ringrift.evaluation.elo_service import EloService
+    from ringrift.pipeline.gates import searching
+
+    found = EloService(ctx.ledger).rating(config, searching(plan, model).identity)
+    return float(round(found.elo)) if found is not None and found.connected else None
+
+
+def training_progress(ctx: Context, config: Config, plan: RunPlan) -> float:
+    """Part of the training that is done, 0 .. 1, where the temperature depends on it: iterations that trained."""
+    if plan.selfplay.temperature_schedule != "curriculum":
+        return 0.0
+    with ctx.ledger.read() as tx:
+        trained = len(models.models_of(tx, str(config), models.CANDIDATE))
+    return min(trained / plan.selfplay.curriculum_iterations, 1.0)
 
 
 def seed_of(identity: str) -> int:

@@ -43,9 +43,11 @@ class Plan:
     """What a soak plays and looks at."""
 
     configs: Sequence[Config]
-    #: Config -> sha256 and file of the network.
-    models: Mapping[str, tuple[str, Path]]
-    search: SelfplayParameters
+    #: sha256 and file of the network that plays a config now, or of the one with this sha256. Asked before each shard,
+    #: so that a promoted model is taken up without a restart.
+    model: Callable[[Config, str | None], tuple[str, Path]]
+    #: Config -> its search.
+    searches: Mapping[str, SelfplayParameters]
     seed: int
     #: Every so many games one goes through the quality gate, and one through the oracle.
     check_every: int
@@ -68,6 +70,8 @@ class State:
     compared: int = 0
     #: Config -> games per second of its last shard.
     speeds: dict[str, float] = field(default_factory=dict)
+    #: Config -> sha256 of the network that played its last shard.
+    models: dict[str, str] = field(default_factory=dict)
     #: The shard in hand, as `ShardSpec.as_dict`.
     spec: dict[str, Any] | None = None
 
@@ -103,18 +107,19 @@ def next_spec(plan: Plan, state: State) -> ShardSpec:
     if state.spec is not None:
         return ShardSpec.from_dict(state.spec)
     config = plan.configs[state.shards % len(plan.configs)]
-    slots = plan.search.slots
+    search = plan.searches[str(config)]
+    slots = search.slots
     games = shard_games(config, slots, plan.shard_seconds, state.speeds.get(str(config)))
     if plan.games is not None:
         games = min(games, plan.games - state.games)
     return ShardSpec(
         RUN,
         config,
-        plan.models[str(config)][0],
+        plan.model(config, None)[0],
         seed=plan.seed,
         index=state.shards,
         games=games,
-        search=replace(plan.search, slots=min(slots, games)),
+        search=replace(search, slots=min(slots, games)),
     )
 
 
@@ -145,7 +150,7 @@ def play_one(
 
     made = produce_shard(
         spec,
-        plan.models[str(spec.config)][1],
+        plan.model(spec.config, spec.model_sha256)[1],
         folder,
         progress,
         each=each,
@@ -153,6 +158,7 @@ def play_one(
     )
     state.shards += 1
     state.games += made.games
+    state.models[str(spec.config)] = spec.model_sha256
     state.speeds[str(spec.config)] = made.games / max(made.seconds, 1e-9)
     state.spec = None
     state.save(folder)

@@ -32,6 +32,7 @@ class SelfplaySettings(Section):
     temperature_schedule: TemperatureSchedule
     temperature_elo_low: Annotated[float, Field(ge=-10_000, le=10_000)]
     temperature_elo_high: Annotated[float, Field(ge=-10_000, le=10_000)]
+    curriculum_iterations: Annotated[int, Field(ge=1, le=1_000_000)]
 
     @model_validator(mode="after")
     def _bounds_are_ordered(self) -> Self:

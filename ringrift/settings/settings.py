@@ -12,12 +12,14 @@ Each layer changes single keys of the one before it:
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
-from pydantic import ValidationError
+from pydantic import ValidationError, field_validator
 
+from ringrift.configs import Config
 from ringrift.errors import BadInput, nearest, shown
 from ringrift.settings.base import Section
 from ringrift.settings.cluster import ClusterSettings
@@ -40,6 +42,13 @@ PACKAGED: Final = Path(__file__).parent.parent / "default_config"
 ENV_PREFIX: Final = "RINGRIFT__"
 
 
+#: Sections whose keys may differ from config to config.
+OF_A_CONFIG: Final = ("selfplay", "search", "training", "evaluation")
+
+
+_S = TypeVar("_S", bound="Settings")
+
+
 class Settings(Section):
     """Everything that config/unified_loop.yaml says."""
 
@@ -52,6 +61,26 @@ class Settings(Section):
     evaluation: EvaluationSettings
     cluster: ClusterSettings
     storage: StorageSettings
+    #: Config -> section -> keys that differ for it; `of` lays them over the others.
+    per_config: dict[str, dict[str, dict[str, Any]]]
+
+    @field_validator("per_config")
+    @classmethod
+    def _configs_exist(
+        cls, value: dict[str, dict[str, dict[str, Any]]]
+    ) -> dict[str, dict[str, dict[str, Any]]]:
+        for config, sections in value.items():
+            Config.parse(config)
+            for name in sections:
+                if name not in OF_A_CONFIG:
+                    raise BadInput(
+                        f"{config}: unknown section {name!r}: {nearest(name, OF_A_CONFIG)}"
+                    )
+        return {str(Config.parse(config)): sections for config, sections in value.items()}
+
+    def of(self, config: Config) -> Self:
+        """The settings of one config: those of all, with what ``per_config`` says of this one."""
+        return _of_config(self, str(config), lambda _: "settings")
 
     @classmethod
     def load(cls, path: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> Self:
@@ -63,9 +92,31 @@ class Settings(Section):
         for source, values in layers:
             _merge(merged, values, source, sources, ())
         try:
-            return cls.model_validate(merged)
+            made = cls.model_validate(merged)
         except ValidationError as error:
             raise bad_input(cls, error, lambda place: _source(place, sources)) from None
+        for config in merged["per_config"]:
+            blamed = partial(_source_of_config, config, sources)
+            _of_config(made, str(Config.parse(config)), blamed)
+        return made
+
+
+def _of_config(settings: _S, config: str, source: Callable[[Place], str]) -> _S:
+    """The settings of one config, checked again; ``source`` names where a wrong key came from."""
+    changes = settings.per_config.get(config, {})
+    if not changes:
+        return settings
+    whole = settings.model_dump()
+    changed = {name: {**whole[name], **keys} for name, keys in changes.items()}
+    try:
+        return type(settings).model_validate({**whole, **changed, "per_config": {}})
+    except ValidationError as error:
+        raise bad_input(type(settings), error, source) from None
+
+
+def _source_of_config(config: str, sources: Mapping[Place, str], place: Place) -> str:
+    """Who set a place of ``per_config``."""
+    return f"{_source(('per_config', config, *place), sources)}: per_config {config}"
 
 
 def files(path: str | Path | None, environ: Mapping[str, str] = os.environ) -> list[Path]:
@@ -95,7 +146,7 @@ def _variables(environ: Mapping[str, str]) -> list[tuple[str, dict[str, Any]]]:
             continue
         source = f"variable {name if name.isprintable() else shown(name)}"
         parts = name.removeprefix(ENV_PREFIX).lower().split("__")
-        if len(parts) < 2 or not all(parts):
+        if (len(parts) < 2 and parts != ["per_config"]) or not all(parts):
             raise BadInput(f"{source}: expected {ENV_PREFIX}SECTION__KEY")
         layer: Any = read_value(environ[name], source)
         for part in reversed(parts):
