@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -13,12 +14,25 @@ from ringrift.rules.boards import board
 
 @runtime_checkable
 class Evaluator(Protocol):
-    """Turns a batch of states into priors and values."""
+    """Turns a batch of states into priors and values.
+
+    One batch at a time is under way: `submit` hands it over, `wait` returns what is said of it. On a device of
+    its own the evaluation goes on between the two, and the caller has the processor; elsewhere `submit` computes.
+    `evaluate` does both. An evaluator may be used by any thread, by one at a time.
+    """
 
     #: Board and players of all states that it is given.
     config: Config
     #: Rows computed per call; a call may bring fewer.
     batch_size: int
+
+    def submit(self, states: NDArray[np.uint16]) -> None:
+        """Begin to evaluate states, as given to `evaluate`; they must not change before `wait`."""
+        ...
+
+    def wait(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return what `evaluate` would for the states that were submitted, once it is known."""
+        ...
 
     def evaluate(
         self, states: NDArray[np.uint16]
@@ -31,7 +45,30 @@ class Evaluator(Protocol):
         ...
 
 
-class UniformEvaluator:
+class AtOnce(ABC):
+    """`submit` and `wait` of an evaluator that has nobody else to compute for it."""
+
+    _said: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
+
+    @abstractmethod
+    def evaluate(
+        self, states: NDArray[np.uint16]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """As `Evaluator.evaluate`."""
+
+    def submit(self, states: NDArray[np.uint16]) -> None:
+        """Evaluate; as `Evaluator.submit`."""
+        assert self._said is None, "an evaluation is under way"
+        self._said = self.evaluate(states)
+
+    def wait(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return what was found; as `Evaluator.wait`."""
+        assert self._said is not None, "nothing was submitted"
+        said, self._said = self._said, None
+        return said
+
+
+class UniformEvaluator(AtOnce):
     """Knows nothing: equal priors, equal chances. The floor that every network must beat."""
 
     def __init__(self, config: Config, batch_size: int = 64) -> None:

@@ -155,7 +155,16 @@ class SearchPool:
 
     def evaluate_batch(self, leaves: int) -> None:
         """Let the network see the collected leaves and take in what it says."""
-        logits, values = self.evaluator.evaluate(self.batch_states[:leaves])
+        self.submit(leaves)
+        self.absorb(leaves)
+
+    def submit(self, leaves: int) -> None:
+        """Show the network the collected leaves; nothing else may be done with these trees before `absorb`."""
+        self.evaluator.submit(self.batch_states[:leaves])
+
+    def absorb(self, leaves: int) -> None:
+        """Wait for what the network says of the submitted leaves, and take it in."""
+        logits, values = self.evaluator.wait()
         lockstep.absorb(
             self.trees, self.slots, self.scratch, self.batch_slots, leaves, logits, values
         )

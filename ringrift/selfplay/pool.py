@@ -139,9 +139,16 @@ class SelfplayPool:
     """Plays games to their end, all of them: never only "the first N to finish", which would favour short ones."""
 
     def __init__(
-        self, evaluator: Evaluator, opening: NDArray[np.uint16], parameters: SelfplayParameters
+        self,
+        evaluator: Evaluator,
+        opening: NDArray[np.uint16],
+        parameters: SelfplayParameters,
+        lane: tuple[int, int] = (0, 1),
     ) -> None:
-        """Prepare ``evaluator.batch_size`` slots; opening: uint16[1, 6, N], where every game begins."""
+        """Prepare ``evaluator.batch_size`` slots; opening: uint16[1, 6, N], where every game begins.
+
+        lane: (i, L) plays only the games i, i + L, i + 2 L, …: one pool of several (`ringrift.selfplay.lanes`).
+        """
         self.config: Config = evaluator.config
         self.evaluator = evaluator
         self.opening = opening
@@ -168,6 +175,7 @@ class SelfplayPool:
         self._index = np.full(evaluator.batch_size, -1, np.int64)
         #: Number of the game that the next free slot takes; int64[1], so that a snapshot has it too.
         self._next = np.zeros(1, np.int64)
+        self._lane = lane
         self._restored = False
         #: Leaves evaluated so far, and slots in the batches that carried them.
         self.evaluations = 0
@@ -191,34 +199,57 @@ class SelfplayPool:
         Games end in any order, but in the same order every time: all that happens is decided by the seeds, the
         network and the batch width. After `restore` it goes on where the snapshot was taken.
         """
-        s = self.search
-        if not self._restored:
-            self._next[0] = 0
-            for g in range(self.evaluator.batch_size):
-                self._fill(g, seeds)
-        self._restored = False
+        self.begin(seeds)
         while True:
-            leaves, finished = kernels.step(
-                self.games,
-                self.play,
-                s.trees,
-                s.slots,
-                s.scratch,
-                self.tables,
-                s.batch_states,
-                s.batch_slots,
-                self._finished,
-            )
-            for g in self._finished[:finished].tolist():
-                yield self._take(g)
-                self._fill(g, seeds)
+            leaves, finished = self.advance(seeds)
+            yield from finished
             if leaves:
-                s.evaluate_batch(leaves)
-                self.evaluations += leaves
-                self.batches += 1
+                self.submit(leaves)
+                self.absorb(leaves)
                 yield None
             elif not finished:
                 return
+
+    def begin(self, seeds: NDArray[np.uint64]) -> None:
+        """Fill the slots with the first games, or leave them as `restore` has set them."""
+        if not self._restored:
+            self._next[0] = self._lane[0]
+            for g in range(self.evaluator.batch_size):
+                self._fill(g, seeds)
+        self._restored = False
+
+    def advance(self, seeds: NDArray[np.uint64]) -> tuple[int, list[FinishedGame]]:
+        """Bring every slot to its next leaf: leaves that now wait for their evaluation, games that are over.
+
+        The slots of those games begin others. Neither leaves nor games: all is played.
+        """
+        s = self.search
+        leaves, finished = kernels.step(
+            self.games,
+            self.play,
+            s.trees,
+            s.slots,
+            s.scratch,
+            self.tables,
+            s.batch_states,
+            s.batch_slots,
+            self._finished,
+        )
+        games = []
+        for g in self._finished[:finished].tolist():
+            games.append(self._take(g))
+            self._fill(g, seeds)
+        return leaves, games
+
+    def submit(self, leaves: int) -> None:
+        """Show the network what `advance` collected; nothing else may be done with this pool before `absorb`."""
+        self.search.submit(leaves)
+
+    def absorb(self, leaves: int) -> None:
+        """Wait for what the network says of the leaves, and take it in."""
+        self.search.absorb(leaves)
+        self.evaluations += leaves
+        self.batches += 1
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """All arrays that decide what comes next, by name; views, not copies.
@@ -253,11 +284,11 @@ class SelfplayPool:
         """Begin the next game in slot ``g``, or leave it empty."""
         s = self.search
         number = int(self._next[0])
-        if number == len(seeds):
+        if number >= len(seeds):
             kernels.stop_slot(s.slots, g)
             return
         self._index[g] = number
-        self._next[0] = number + 1
+        self._next[0] = number + self._lane[1]
         kernels.start_game(self.games, s.slots, g, self.opening, seeds[number])
 
     def _take(self, g: int) -> FinishedGame:

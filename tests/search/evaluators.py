@@ -6,9 +6,10 @@ import numpy as np
 
 from ringrift.rules.boards import board
 from ringrift.rules.kernels import constants as k
+from ringrift.search.evaluator import AtOnce
 
 
-class HashEvaluator:
+class HashEvaluator(AtOnce):
     """Logits and values drawn from a hash of the state: arbitrary, but always the same ones."""
 
     def __init__(self, config, batch_size=64, spread=1.0):
@@ -35,7 +36,7 @@ class HashEvaluator:
         return logits, values
 
 
-class SeatEvaluator:
+class SeatEvaluator(AtOnce):
     """Equal priors, and values that a function of the scalars gives."""
 
     def __init__(self, config, value, batch_size=16):

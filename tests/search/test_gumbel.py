@@ -8,7 +8,7 @@ from ringrift.errors import BadInput
 from ringrift.rules.boards import board
 from ringrift.rules.game import Game, GameOptions
 from ringrift.rules.kernels import constants as k
-from ringrift.search.evaluator import Evaluator, UniformEvaluator
+from ringrift.search.evaluator import AtOnce, Evaluator, UniformEvaluator
 from ringrift.search.gumbel import SearchPool
 from ringrift.search.kernels.lockstep import read_policy
 from tests.nets.positions import actions_of
@@ -176,7 +176,7 @@ def test_pie(seat_2_stands, swaps):
     assert low < values[0, 1] < high
 
 
-class SwapFirst:
+class SwapFirst(AtOnce):
     """Another evaluator, with a prior that makes the search look at the swap."""
 
     def __init__(self, inner, swap):
