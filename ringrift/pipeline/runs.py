@@ -7,6 +7,7 @@ import structlog
 from ringrift.configs import Config
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.plan import RunPlan
+from ringrift.pipeline.sweeping import sweep
 from ringrift.store import games, models, runs, stages
 from ringrift.store.ids import digest
 from ringrift.store.ids import run_id as derive_run_id
@@ -30,8 +31,7 @@ def open_or_resume(ctx: Context, config: Config, games_wanted: int | None = None
         found = runs.open_runs(tx, str(config))
     if found:
         return found[0]
-    if ctx.ledger.local:
-        ctx.blobs.sweep()
+    sweep(ctx)
     plan = RunPlan.of(ctx.settings, config, games_wanted)
     start = ensure_start_model(ctx, config, plan)
     untrained = start.kind == models.INITIAL

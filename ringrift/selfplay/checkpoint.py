@@ -40,11 +40,11 @@ from ringrift import compile as compiling
 from ringrift.errors import BadInput
 from ringrift.nets.cpu import cpu_flags
 from ringrift.rules.lines import parse_object
+from ringrift.selfplay.leftovers import SUFFIX
 
 log = structlog.get_logger(__name__)
 
 VERSION: Final = 1
-SUFFIX: Final = ".checkpoint"
 
 #: Bytes of the hash at the end.
 _HASH: Final = 32

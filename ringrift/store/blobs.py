@@ -142,10 +142,7 @@ class BlobStore:
         """
         swept = 0
         for folder in ("shards", "datasets", "models", "runs"):
-            for path in (self.home / folder).glob(f"**/{ASIDE}*"):
-                if _is_left_over(path):
-                    path.unlink(missing_ok=True)
-                    swept += 1
+            swept += sweep_folder(self.home / folder)
         return swept
 
     def _write(self, stream: IO[bytes], folder: str, suffix: str) -> Blob:
@@ -162,6 +159,14 @@ class BlobStore:
             aside.replace(path)
         _sync_folder(path.parent)
         return Blob(path, sha256, size)
+
+
+def sweep_folder(folder: Path) -> int:
+    """Remove half-written files in and under a folder that no living process can be writing; how many."""
+    left = [path for path in folder.glob(f"**/{ASIDE}*") if _is_left_over(path)]
+    for path in left:
+        path.unlink(missing_ok=True)
+    return len(left)
 
 
 def note_quarantine(tx: Tx, path: str, moved_to: str, reason: str, expected: str | None) -> None:
