@@ -13,6 +13,7 @@ from ringrift.cli.options import ConfigName, Json, Model, Seed, SettingsFile
 from ringrift.cli.selfplay_canonical import canonical
 from ringrift.cli.selfplay_common import (
     Engine,
+    Lanes,
     Simulations,
     endings_of,
     endings_text,
@@ -42,6 +43,7 @@ def run(
     model: Model = "champion",
     engine: Engine = "gumbel-mcts",
     simulations: Simulations = None,
+    lanes: Lanes = None,
     elo: Annotated[
         float | None,
         typer.Option(help="rating of the model, for temperature_schedule elo"),
@@ -81,6 +83,7 @@ def run(
         simulations=simulations,
         seed=seed,
         known=(elo, progress),
+        lanes=lanes,
     )
     folder = home() / "games" if out is None else out.expanduser()
     with on_request(f"the shards that are whole are in {folder}; {found.again}") as request:
@@ -106,6 +109,7 @@ def as_dict(plan: Sequence[ShardSpec], made: Sequence[ShardResult]) -> dict[str,
         "seconds": sum(result.seconds for result in made),
         "victories": dict(endings),
         "backend": made[0].backend.to_dict(),
+        "lanes": made[0].lanes,
         "shards": [str(result.path) for result in made],
     }
 
@@ -133,7 +137,8 @@ def show(model: str, plan: Sequence[ShardSpec], made: Sequence[ShardResult]) -> 
     )
     console.print(table)
     console.print(f"endings: {endings_text(endings)}")
-    console.print(f"{evaluations / seconds:,.0f} evaluations/s by {made[0].backend}")
+    lanes = f", {made[0].lanes} lanes" if made[0].lanes > 1 else ""
+    console.print(f"{evaluations / seconds:,.0f} evaluations/s by {made[0].backend}{lanes}")
     console.print(f"shards in {made[0].path.parent}", soft_wrap=True)
 
 

@@ -31,6 +31,15 @@ Engine = Annotated[str, typer.Option(help="who plays; gumbel-mcts so far")]
 Simulations = Annotated[
     int | None, typer.Option(help="full search budget; default: settings", min=2)
 ]
+Lanes = Annotated[
+    int | None,
+    typer.Option(
+        help="parts of the slots whose search and network overlap, a thread and core each; on a GPU "
+        "they take turns. 0: 2 on a GPU, else 1. Default: settings",
+        min=0,
+        max=64,
+    ),
+]
 
 
 def check_engine(engine: str) -> None:
@@ -47,6 +56,7 @@ class Order:
     #: File of the network.
     model: Path
     checkpoint_seconds: float
+    lanes: int = 0
 
     @property
     def again(self) -> str:
@@ -69,8 +79,16 @@ class Order:
                 if spec.id in there:
                     made.append(there[spec.id])
                     continue
-                every = self.checkpoint_seconds
-                made.append(produce_shard(spec, self.model, folder, tell, checkpoint_seconds=every))
+                made.append(
+                    produce_shard(
+                        spec,
+                        self.model,
+                        folder,
+                        tell,
+                        checkpoint_seconds=self.checkpoint_seconds,
+                        lanes=self.lanes,
+                    )
+                )
                 request.check()
         return made
 
@@ -86,11 +104,13 @@ def order(
     simulations: int | None,
     seed: int | None,
     known: tuple[float | None, float] = (None, 0.0),
+    lanes: int | None = None,
 ) -> Order:
     """The shards that hold so many games, each with the search of the settings.
 
     run: name that their ids follow from. seed: None draws a fresh one. known: rating and training progress of
-    the model, which a temperature may depend on. Raises BadInput for whatever is not right.
+    the model, which a temperature may depend on. lanes: None takes those of the settings. Raises BadInput for
+    whatever is not right.
     """
     from ringrift.selfplay.shard import ShardSpec
     from ringrift.selfplay.size import even_sizes, fixed_sizes, shard_games
@@ -110,7 +130,7 @@ def order(
         ShardSpec(run, wanted, sha256, seed=seed, index=index, games=number, search=search)
         for index, number in enumerate(sizes)
     ]
-    return Order(specs, path, rules.checkpoint_seconds)
+    return Order(specs, path, rules.checkpoint_seconds, rules.lanes if lanes is None else lanes)
 
 
 def search_of(

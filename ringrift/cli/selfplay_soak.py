@@ -14,6 +14,7 @@ from ringrift.cli.lookup import find_model
 from ringrift.cli.options import Json, Model, Seed, SettingsFile
 from ringrift.cli.selfplay_common import (
     Engine,
+    Lanes,
     Simulations,
     check_engine,
     endings_of,
@@ -53,6 +54,7 @@ def soak(
         int, typer.Option(metavar="MIB", help="memory that may be gained after the first round")
     ] = 512,
     simulations: Simulations = None,
+    lanes: Lanes = None,
     seed: Seed = None,
     out: Annotated[
         Path | None, typer.Option(help="folder; default: soak/ in the state directory")
@@ -102,6 +104,9 @@ def soak(
         shard_seconds=found.selfplay.shard_seconds,
         checkpoint_seconds=found.selfplay.checkpoint_seconds,
         games=games,
+        lanes={
+            str(one): found.of(one).selfplay.lanes if lanes is None else lanes for one in configs
+        },
     )
     if state.spec is not None and state.spec["config"] not in plan.searches:
         raise BadInput(

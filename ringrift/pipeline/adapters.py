@@ -203,6 +203,7 @@ def play_shard(work: ShardWork, model: Path, folder: Path, progress: Progress) -
         told,
         checkpoint_seconds=rules.checkpoint_seconds,
         quarantine=folder.parent / "quarantine",
+        lanes=rules.lanes,
     )
     return ShardFile(
         made.path,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -193,7 +193,7 @@ class SelfplayPool:
             return np.ones(1)
         return scheduler.table(LONGEST, elo=p.elo, progress=p.progress)
 
-    def run(self, seeds: NDArray[np.uint64]) -> Iterator[FinishedGame | None]:
+    def run(self, seeds: NDArray[np.uint64]) -> Generator[FinishedGame | None]:
         """Play one game per seed; yields each game when it ends, and None after every batch.
 
         Games end in any order, but in the same order every time: all that happens is decided by the seeds, the

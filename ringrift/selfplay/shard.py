@@ -1,8 +1,8 @@
 """A shard: some games of selfplay, fixed by its spec and kept as one file of records.
 
 The same spec on the same machine gives the same file, bit for bit: game seeds follow from the spec, all games are
-played to their end, and the backend that a worker chose is written in the file's header so that a later reproduction
-can use it. A shard that is stopped on its way leaves a checkpoint beside it (`checkpoint`), at the latest that of the
+played to their end, and the backend and the lanes that a worker chose are written in the file's header so that a later
+reproduction can use them. A shard that is stopped on its way leaves a checkpoint beside it (`checkpoint`), at the latest that of the
 last interval; the next start goes on from there and writes the very file that an undisturbed one would have written.
 """
 
@@ -14,6 +14,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -45,6 +46,7 @@ from ringrift.rules.records import (
 )
 from ringrift.selfplay import checkpoint
 from ringrift.selfplay.checkpoint import Checkpoint, checkpoint_path
+from ringrift.selfplay.lanes import Lanes, has_device, lane_width, make_pool, number_of_lanes
 from ringrift.selfplay.pool import FinishedGame, SelfplayParameters, SelfplayPool
 
 #: Seconds between two progress reports.
@@ -134,6 +136,8 @@ class ShardResult:
     evaluations: int
     #: Games that were taken over from a checkpoint.
     resumed: int = 0
+    #: Parts that the slots were dealt out to.
+    lanes: int = 1
 
 
 def produce_shard(
@@ -146,12 +150,14 @@ def produce_shard(
     each: Callable[[GameRecord], None] | None = None,
     checkpoint_seconds: float = CHECKPOINT_EVERY,
     quarantine: Path | None = None,
+    lanes: int = 0,
 ) -> ShardResult:
     """Play a shard, or what is left of it, and write it to ``out_dir`` under its sha256.
 
     ``progress`` is called about twice a second and may raise to stop, ``each`` for every game that is played here, as it is written;
     Interrupted from ``progress`` leaves a checkpoint, anything else at most that of the last interval. ``backend``
-    None takes this machine's default. A checkpoint that cannot be used goes to the folder ``quarantine`` (None: one
+    None takes this machine's default; a given one is that of each lane. ``lanes``: see `ringrift.selfplay.lanes`; 0
+    takes what suits the backend, 2 on a GPU and 1 on a processor. A checkpoint that cannot be used goes to the folder ``quarantine`` (None: one
     in ``out_dir``). Raises BadInput when the model is broken or of another configuration.
     """
     start = time.monotonic()
@@ -161,21 +167,30 @@ def produce_shard(
             f"{model_path} holds model {model.sha256[:12]}, the shard is to be played by "
             f"{spec.model_sha256[:12]}"
         )
-    backend = backend or default_backend(spec.search.slots)
-    pool = SelfplayPool(
-        evaluator_of(model.net, backend), opening(spec.config, spec.options), spec.search
+    slots = spec.search.slots
+    kind = (backend or default_backend(slots)).kind
+    lanes = number_of_lanes(lanes, kind, slots, spec.games)
+    backend = backend or default_backend(lane_width(slots, lanes))
+    pool = make_pool(
+        [evaluator_of(model.net, backend) for _ in range(lanes)],
+        opening(spec.config, spec.options),
+        spec.search,
+        threads=not has_device(backend.kind),
     )
-    header = {**spec.as_dict(), "id": spec.id, "backend": backend.to_dict()}
+    header = {**spec.as_dict(), "id": spec.id, "backend": backend.to_dict(), **lanes_entry(lanes)}
     at = checkpoint_path(out_dir, spec.id)
     found = _take_up(at, header, pool, quarantine or out_dir / "quarantine")
     tally = _Tally(start - found.seconds)
     saved = reported = start
-    with RecordWriter(out_dir, header) as writer:
+    with (
+        RecordWriter(out_dir, header) as writer,
+        closing(pool.run(spec.game_seeds())) as games,
+    ):
         for line in found.lines:
             record = GameRecord.parse(parse_object(line.encode()))
             writer.write(record)
             tally.add(record, line)
-        for game in pool.run(spec.game_seeds()):
+        for game in games:
             now = time.monotonic()
             if game is not None:
                 record = to_record(spec, game)
@@ -185,7 +200,7 @@ def produce_shard(
                 if each is not None:
                     each(GameRecord.parse(parse_object(line.encode())))
                 continue
-            # Only here, between two batches, is the pool's state whole.
+            # Only here, between two batches, can the pool's state be taken.
             if now - saved >= checkpoint_seconds:
                 saved = now
                 checkpoint.write(at, header, tally.checkpoint(pool))
@@ -209,7 +224,13 @@ def produce_shard(
         backend=backend,
         evaluations=pool.evaluations,
         resumed=len(found.lines),
+        lanes=lanes,
     )
+
+
+def lanes_entry(lanes: int) -> dict[str, int]:
+    """What a shard's header says of its lanes: nothing of a single one, as before there were more."""
+    return {"lanes": lanes} if lanes > 1 else {}
 
 
 def found_shards(folder: Path, specs: Iterable[ShardSpec]) -> dict[str, ShardResult]:
@@ -237,11 +258,14 @@ def found_shards(folder: Path, specs: Iterable[ShardSpec]) -> dict[str, ShardRes
             backend=Backend.from_dict(header["backend"]),
             evaluations=0,
             resumed=len(tally.lines),
+            lanes=header.get("lanes", 1),
         )
     return found
 
 
-def _take_up(at: Path, header: Mapping[str, Any], pool: SelfplayPool, bad: Path) -> Checkpoint:
+def _take_up(
+    at: Path, header: Mapping[str, Any], pool: SelfplayPool | Lanes, bad: Path
+) -> Checkpoint:
     """The checkpoint of a shard, the pool set to it; an empty one where there is none to be used."""
     found = checkpoint.load(at, header, bad)
     if found is not None:
@@ -272,7 +296,7 @@ class _Tally:
         self.plies += len(record.moves)
         self.victories[record.result.victory] += 1
 
-    def progress(self, spec: ShardSpec, pool: SelfplayPool) -> ShardProgress:
+    def progress(self, spec: ShardSpec, pool: SelfplayPool | Lanes) -> ShardProgress:
         """How far the shard is."""
         return ShardProgress(
             games=len(self.lines),
@@ -284,7 +308,7 @@ class _Tally:
             victories=dict(self.victories),
         )
 
-    def checkpoint(self, pool: SelfplayPool) -> Checkpoint:
+    def checkpoint(self, pool: SelfplayPool | Lanes) -> Checkpoint:
         """The shard as it stands between two batches."""
         return Checkpoint(self.lines, pool.snapshot(), time.monotonic() - self.start)
 

@@ -56,6 +56,8 @@ class Plan:
     checkpoint_seconds: float
     #: Games of all shards together; None: no end.
     games: int | None = None
+    #: Config -> lanes of its shards, as for `produce_shard`.
+    lanes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -155,6 +157,7 @@ def play_one(
         progress,
         each=each,
         checkpoint_seconds=plan.checkpoint_seconds,
+        lanes=plan.lanes.get(str(spec.config), 0),
     )
     state.shards += 1
     state.games += made.games
