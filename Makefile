@@ -7,8 +7,8 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 
 # Measured on x86-64 Linux with the CPU build of torch (192 MB of it); a CUDA build adds about 3 GB.
-FETCH_MB := 350
-DISK_MB  := 1600
+FETCH_MB := 450
+DISK_MB  := 1900
 PACKAGES := $(shell grep -c == constraints.txt)
 
 .DEFAULT_GOAL := help
