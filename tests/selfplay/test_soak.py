@@ -1,0 +1,91 @@
+"""A soak lasts for days: models are promoted meanwhile."""
+
+import dataclasses
+
+import pytest
+
+from ringrift.configs import Config
+from ringrift.errors import BadInput, Interrupted
+from ringrift.nets.arch import Arch
+from ringrift.nets.checkpoint import save_model
+from ringrift.rules.records import RecordReader
+from ringrift.selfplay import shard
+from ringrift.selfplay.pool import SelfplayParameters
+from ringrift.selfplay.soak import Plan, State, load_state, play_one
+from tests.nets.models import speaking_model
+
+HEX = Config("hex8", 2)
+FAST = SelfplayParameters(simulations=2, fast_simulations=1, full_search_fraction=0.3, slots=1)
+
+
+class Champions:
+    """Networks in files, of which the last one is the champion."""
+
+    def __init__(self, folder):
+        self.folder, self.paths = folder, {}
+        self.promote(1)
+
+    def promote(self, seed):
+        """Make a network of this seed the champion; return its sha256."""
+        path, self.now = save_model(speaking_model(HEX, Arch(8, 1), seed), self.folder)
+        self.paths[self.now] = path
+        return self.now
+
+    def find(self, config, sha256):
+        """What a soak asks before each shard."""
+        assert config == HEX
+        if sha256 is not None and sha256 not in self.paths:
+            raise BadInput("gone")
+        return sha256 or self.now, self.paths[sha256 or self.now]
+
+
+@pytest.fixture
+def champions(tmp_path):
+    """A first champion."""
+    return Champions(tmp_path / "models")
+
+
+def plan(champions):
+    """A soak of small shards."""
+    return Plan(
+        configs=[HEX],
+        model=champions.find,
+        searches={str(HEX): FAST},
+        seed=5,
+        check_every=4,
+        oracle_every=1000,
+        shard_seconds=1e-3,
+        checkpoint_seconds=60.0,
+    )
+
+
+def players(made):
+    """Models of all seats of a shard."""
+    return {seat.model for game in RecordReader(made.path) for seat in game.seats}
+
+
+def test_a_promotion_counts_from_the_next_shard(champions, tmp_path):
+    """Without a restart the next shard is played by the new champion, and each record says who played it."""
+    state, first = State(5), champions.now
+    assert players(play_one(plan(champions), state, tmp_path, lambda _: None)) == {first}
+    second = champions.promote(2)
+    assert players(play_one(plan(champions), state, tmp_path, lambda _: None)) == {second}
+    assert (state.shards, state.models) == (2, {str(HEX): second})
+
+
+def test_a_stopped_shard_is_ended_by_who_began_it(champions, tmp_path, monkeypatch):
+    """Stopped in a shard and started after a promotion, it goes on with the model that the shard was begun with."""
+    monkeypatch.setattr(shard, "REPORT_EVERY", 0.0)
+    whole = play_one(plan(champions), State(5), tmp_path / "whole", lambda _: None)
+
+    def stop(at):
+        if at.games >= 4:
+            raise Interrupted("stop")
+
+    with pytest.raises(Interrupted):
+        play_one(plan(champions), State(5), tmp_path / "out", stop)
+    champions.promote(2)
+    state = load_state(tmp_path / "out")
+    made = play_one(plan(champions), dataclasses.replace(state), tmp_path / "out", lambda _: None)
+    assert made.resumed >= 4
+    assert made.sha256 == whole.sha256
