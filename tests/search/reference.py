@@ -292,7 +292,7 @@ def halving(considered, simulations):
 
     Phases share the budget equally; after a phase half of the actions leave the race, never all but one.
     """
-    phases = ceil(log2(considered))
+    phases = max(1, ceil(log2(considered)))  # a race of one is run all the same
     in_race, left = considered, simulations
     while left > 0:
         for _ in range(max(1, simulations // (phases * in_race))):
