@@ -34,14 +34,12 @@ def decision(seat, value, *edges):
 def random_tree(rng, players, swap, depth):
     """A tree of up to ``depth`` decisions a line; seats at random, ends sure or not, a swap anywhere with 2 seats."""
     kind = rng.integers(3)
-    value = (
-        np.eye(players)[rng.integers(players)] if kind == 0 else rng.dirichlet(np.ones(players))
-    )
+    value = rng.dirichlet(np.ones(players))
     if depth == 0:
-        return end(*value)
+        return end(*(np.eye(players)[rng.integers(players)] if kind == 0 else value))
     if kind == 1:
         value = np.full(players, 1 / players)
-    count = int(rng.choice([1, 2, 3, 5, 9]))
+    count = int(rng.choice([1, 2, 3, 4, 7]))
     actions = rng.choice(swap, count, replace=False).tolist()
     if players == 2 and rng.random() < 0.3:
         actions[int(rng.integers(count))] = swap
@@ -81,6 +79,8 @@ def plant(pool, g, root):
         for i, action in enumerate(node.actions):
             e = first + i
             trees.action[g, e], trees.logit[g, e] = action, node.logits[i]
+            if "prior" in trees._fields:
+                trees.prior[g, e] = np.exp(node.logits[i])
             trees.visits[g, e], trees.total[g, e] = 0, 0
         for i, child in enumerate(node.children):
             trees.child[g, first + i] = lay(child, k, first + i)
