@@ -32,6 +32,8 @@ def drawn(c_visit, c_scale):
     first = int(trees.first_edge[0, 0])
     edges = slice(first, first + 3)
     trees.logit[0, edges] = np.log([0.5, 0.3, 0.2])
+    if "prior" in trees._fields:
+        trees.prior[0, edges] = (0.5, 0.3, 0.2)
     trees.visits[0, edges] = (2, 1, 0)
     trees.total[0, edges] = (1.2, 0.3, 0)
     trees.value[0, 0] = (0.4, 0.6, 0, 0)
@@ -57,3 +59,21 @@ def test_values_against_the_prior():
     """With a large scale the better value wins over the prior, with a tiny one the prior stays."""
     assert root_of(drawn(50, 1.0), 0)[2][0] > 0.99
     assert root_of(drawn(0, 1e-6), 0)[2] == pytest.approx([0.5, 0.3, 0.2], abs=1e-4)
+
+
+def test_choice_counts_new_visits():
+    """A tree that was taken over chooses by the visits of its own search: 1, 4 and 3 here, so the second action.
+
+        action   prior   visits   before   q
+        0        0.5     10       9        0.9
+        1        0.3     6        2        0.5
+        2        0.2     3        0        0.4
+    """
+    pool = drawn(50, 1.0)
+    trees, first = pool.trees, int(pool.trees.first_edge[0, 0])
+    trees.visits[0, first : first + 3] = (10, 6, 3)
+    trees.total[0, first : first + 3] = (9, 3, 1.2)
+    pool.slots.before[0, :3] = (9, 2, 0)
+    actions, values = np.empty(1, np.int32), np.empty((1, 4), np.float32)
+    lockstep.read_results(trees, pool.slots, pool.scratch, 1, actions, values)
+    assert actions[0] == trees.action[0, first + 1]
