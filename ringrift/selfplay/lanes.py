@@ -195,12 +195,11 @@ class Lanes:
             for thread in threads:
                 thread.start()
             while playing:
-                now = time.monotonic()
                 if done == shared.limit:  # all lanes stand, and all their games are handed out
                     yield None
-                    now = time.monotonic()
-                    halt = now + HALT_EVERY
-                if now < halt:
+                    halt = time.monotonic() + HALT_EVERY
+                    shared.allow(done + AHEAD)
+                elif time.monotonic() < halt:
                     shared.allow(done + AHEAD)
                 for thread in tuple(playing):
                     finished = shared.next_of(thread)
