@@ -161,7 +161,10 @@ def search_of(
 def progress_bar(
     title: str, games: int | None
 ) -> Iterator[Callable[[list[ShardResult], ShardProgress], None]]:
-    """A bar with games, rates, time left and endings; yields the function to tell it."""
+    """A bar with games, rates, time left and endings; yields the function to tell it.
+
+    games: of all shards; None: nobody knows, and the bar goes to the end of the shard in hand.
+    """
     with counting_bar(title, games) as tell:
 
         def told(made: list[ShardResult], at: ShardProgress) -> None:
@@ -178,7 +181,8 @@ def progress_bar(
                 rate += f"  {plies / finished:.0f} plies"
             else:  # a pool finishes its first games all at about the same time
                 rate = f"{evaluations / seconds:,.0f} evaluations/s"
-            tell(finished, rate, endings_text(endings))
+            ours = finished - at.games + at.games_total
+            tell(finished, rate, endings_text(endings), total=ours if games is None else games)
 
         yield told
 

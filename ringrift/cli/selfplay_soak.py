@@ -185,6 +185,7 @@ def _say(
         "seed": plan.seed,
         "shards": state.shards,
         "games": state.games,
+        "in_hand": state.in_hand,
         "checked": state.checked,
         "compared": state.compared,
         "seconds": seconds,
@@ -202,6 +203,8 @@ def _say(
         f"soak of {', '.join(figures['configs'])}, seed {plan.seed}: {state.shards} shards, "
         f"{state.games:,} games, {state.checked} checked, {state.compared} compared with the oracle"
     )
+    if state.in_hand:
+        print(f"{state.in_hand} games of the shard in hand are in its checkpoint, beside them")
     print(
         f"{figures['games_per_second']:.1f} games/s, "
         f"{figures['positions_per_second']:.0f} positions/s"

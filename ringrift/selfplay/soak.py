@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from ringrift.configs import Config
 from ringrift.data.gates import Violation, parity_of, quality_of
-from ringrift.errors import BadInput, RingRiftError
+from ringrift.errors import BadInput, Interrupted, RingRiftError
 from ringrift.rules.records import GameRecord
 from ringrift.selfplay.pool import SelfplayParameters
 from ringrift.selfplay.shard import ShardProgress, ShardResult, ShardSpec, produce_shard
@@ -74,6 +74,8 @@ class State:
     speeds: dict[str, float] = field(default_factory=dict)
     #: Config -> sha256 of the network that played its last shard.
     models: dict[str, str] = field(default_factory=dict)
+    #: Games of the shard in hand that were over when it was stopped.
+    in_hand: int = 0
     #: The shard in hand, as `ShardSpec.as_dict`.
     spec: dict[str, Any] | None = None
 
@@ -150,15 +152,24 @@ def play_one(
         if found is not None:
             raise Found(record, found, f"shard {spec.index} of the soak with seed {plan.seed}")
 
-    made = produce_shard(
-        spec,
-        plan.model(spec.config, spec.model_sha256)[1],
-        folder,
-        progress,
-        each=each,
-        checkpoint_seconds=plan.checkpoint_seconds,
-        lanes=plan.lanes.get(str(spec.config), 0),
-    )
+    def told(at: ShardProgress) -> None:
+        state.in_hand = at.games
+        progress(at)
+
+    try:
+        made = produce_shard(
+            spec,
+            plan.model(spec.config, spec.model_sha256)[1],
+            folder,
+            told,
+            each=each,
+            checkpoint_seconds=plan.checkpoint_seconds,
+            lanes=plan.lanes.get(str(spec.config), 0),
+        )
+    except Interrupted:
+        state.save(folder)
+        raise
+    state.in_hand = 0
     state.shards += 1
     state.games += made.games
     state.models[str(spec.config)] = spec.model_sha256
