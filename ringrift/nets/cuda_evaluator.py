@@ -1,41 +1,95 @@
-"""The network by torch on a CUDA device, in half precision."""
+"""The network by torch on a CUDA device, in half precision, beside the processor.
+
+Everything of one batch is queued on the evaluator's own stream, and `submit` returns::
+
+    pinned planes, scalars ─ copy ─▶ static inputs ─ graph of the network ─▶ static outputs ─ copy ─▶ pinned outputs, event
+
+`wait` waits for the event. Two evaluators, two streams: the processor steps the games of one while the device has the
+other's batch (`ringrift.selfplay.lanes`). One process uses one device, the first that CUDA_VISIBLE_DEVICES shows it.
+
+The network's kernels are captured once as a CUDA graph and replayed with one launch; where the capture fails they are
+launched one by one, to the same effect.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import structlog
 import torch
 
-from ringrift.errors import BadInput
 from ringrift.nets.backend import Backend
+from ringrift.nets.buffer_network import BufferNetwork
 from ringrift.nets.evaluator import Answer, NetworkEvaluator
-from ringrift.nets.network import Network, PlayNetwork
-from ringrift.nets.readout import Readout, input_shapes
-from ringrift.nets.torch_evaluator import TORCH_DTYPES, frozen
+from ringrift.nets.network import Network
+from ringrift.nets.presence import require
+from ringrift.nets.readout import Readout, input_shapes, output_shapes
+from ringrift.nets.torch_evaluator import TORCH_DTYPES
+
+log = structlog.get_logger(__name__)
+
+#: Runs before a capture: cuDNN and the allocator settle within them.
+WARM_UP = 3
 
 
 class CudaEvaluator(NetworkEvaluator):
     """Asks a network on a GPU."""
 
     def __init__(self, net: Network, backend: Backend) -> None:
-        """Make the network ready; BadInput where there is no device."""
-        if not torch.cuda.is_available():
-            raise BadInput("backend torch-cuda: torch sees no CUDA device here")
-        shapes = input_shapes(net.config, backend.batch)
-        self._host = tuple(torch.zeros(shape).pin_memory() for shape in shapes)
-        planes, scalars = self._host
-        super().__init__(net.config, backend, Readout(net.config, planes.numpy(), scalars.numpy()))
-        self._dtype = TORCH_DTYPES[backend.dtype]
-        play = PlayNetwork.of(net).to("cuda", self._dtype)
-        self._run = frozen(play.to(memory_format=torch.channels_last), *self._inputs())
-        self._said: tuple[torch.Tensor, ...] = ()
+        """Make the network ready; takes seconds, most of them for CUDA itself. BadInput where there is no device."""
+        require(backend.kind)
+        rows = backend.batch
+        ins, outs = input_shapes(net.config, rows), output_shapes(net.config, rows)
+        # The kernels write into pinned memory, from which the device fetches by itself.
+        self._host_in = [torch.zeros(shape).pin_memory() for shape in ins]
+        self._host_out = [torch.zeros(shape).pin_memory() for shape in outs]
+        planes, scalars = (tensor.numpy() for tensor in self._host_in)
+        super().__init__(net.config, backend, Readout(net.config, planes, scalars))
+        self._device = torch.device("cuda", torch.cuda.current_device())
+        self._stream = torch.cuda.Stream(self._device)
+        self._done = torch.cuda.Event()
+        self._in = [torch.zeros(shape, device=self._device) for shape in ins]
+        whole = BufferNetwork(net, TORCH_DTYPES[backend.dtype]).to(self._device)
+        self._out, self._run = self._captured(whole)
 
-    def _inputs(self) -> tuple[torch.Tensor, torch.Tensor]:
-        planes, scalars = (t.to("cuda", self._dtype, non_blocking=True) for t in self._host)
-        return planes.permute(0, 3, 1, 2), scalars
+    def _captured(
+        self, whole: BufferNetwork
+    ) -> tuple[tuple[torch.Tensor, ...], Callable[[], object]]:
+        """Static outputs, and what computes them from the static inputs."""
+        self._stream.wait_stream(torch.cuda.current_stream(self._device))
+        with torch.inference_mode(), torch.cuda.stream(self._stream):
+            for _ in range(WARM_UP):
+                out = tuple(whole(*self._in))
+            self._stream.synchronize()
+            graph = torch.cuda.CUDAGraph()
+            try:
+                # Other threads may go on with their own streams meanwhile.
+                with torch.cuda.graph(
+                    graph, stream=self._stream, capture_error_mode="thread_local"
+                ):
+                    static = tuple(whole(*self._in))
+            except RuntimeError as error:
+                log.warning("no CUDA graph: kernels are launched one by one", reason=str(error))
+                torch.cuda.synchronize(self._device)
+            else:
+                return static, graph.replay
+
+        def run() -> None:
+            for target, found in zip(out, whole(*self._in), strict=True):
+                target.copy_(found)
+
+        return out, run
 
     def _start(self) -> None:
-        with torch.inference_mode():
-            self._said = self._run(*self._inputs())
+        with torch.inference_mode(), torch.cuda.stream(self._stream):
+            for device, host in zip(self._in, self._host_in, strict=True):
+                device.copy_(host, non_blocking=True)
+            self._run()
+            for host, device in zip(self._host_out, self._out, strict=True):
+                host.copy_(device, non_blocking=True)
+            self._done.record(self._stream)
 
     def _answer(self) -> Answer:
-        policy, tail, value = (part.float().cpu().numpy() for part in self._said)
+        self._done.synchronize()
+        policy, tail, value = (tensor.numpy() for tensor in self._host_out)
         return policy, tail, value

@@ -37,6 +37,12 @@ def input_shapes(config: Config, rows: int) -> tuple[tuple[int, ...], tuple[int,
     return (rows, side, side, features.num_planes(players)), (rows, features.num_scalars(players))
 
 
+def output_shapes(config: Config, rows: int) -> tuple[tuple[int, ...], ...]:
+    """Shapes of what a network says: policy [B, S, S, Q], tail [B, 2], value [B, P]."""
+    b, players = board(config.board), config.players
+    return (rows, b.side, b.side, b.planes(players)), (rows, 2), (rows, players)
+
+
 class Readout:
     """The buffers of one evaluator, and the kernels that fill and read them."""
 

@@ -20,7 +20,7 @@ TORCH_DTYPES: Final = {
 }
 
 
-def frozen(play: PlayNetwork, planes: torch.Tensor, scalars: torch.Tensor) -> Any:
+def _frozen(play: PlayNetwork, planes: torch.Tensor, scalars: torch.Tensor) -> Any:
     """The network as frozen TorchScript for inputs of this shape, dtype and memory layout; after its warm-up."""
     with torch.inference_mode(), warnings.catch_warnings():
         # TorchScript is deprecated in favour of torch.compile, which needs a C++ compiler at run time.
@@ -47,7 +47,7 @@ class TorchEvaluator(NetworkEvaluator):
         self._planes = torch.from_numpy(self._readout.planes)
         self._scalars = torch.from_numpy(self._readout.scalars)
         play = PlayNetwork.of(net).to(dtype=self._dtype).to(memory_format=torch.channels_last)
-        self._run = frozen(play, *self._inputs())
+        self._run = _frozen(play, *self._inputs())
         self._said: tuple[torch.Tensor, ...] = ()
 
     def _inputs(self) -> tuple[torch.Tensor, torch.Tensor]:

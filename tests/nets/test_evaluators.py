@@ -1,0 +1,124 @@
+"""Inference: every backend says what the network says, to the bounds of its number format."""
+
+import numpy as np
+import pytest
+
+from ringrift.configs import ALL_CONFIGS, Config
+from ringrift.nets.arch import Arch
+from ringrift.nets.backend import BOUNDS, DTYPES, Backend
+from ringrift.nets.checkpoint import load_model, save_model
+from ringrift.nets.evaluators import EVALUATORS, make_evaluator
+from ringrift.nets.presence import lacking
+from ringrift.rules.boards import board
+from ringrift.search.evaluator import Evaluator
+from tests.nets.agreement import by_hand, distance, within
+from tests.nets.models import lively_model
+from tests.nets.positions import random_positions
+
+HEX = Config("hex8", 2)
+
+#: Every kind with each of its number formats, where this machine has it.
+BACKENDS = [
+    pytest.param(
+        (kind, dtype), id=f"{kind}-{dtype}", marks=pytest.mark.skipif(bool(why), reason=str(why))
+    )
+    for kind in DTYPES
+    for why in [lacking(kind)]
+    for dtype in DTYPES[kind]
+]
+each_backend = pytest.mark.parametrize("backend", BACKENDS)
+
+
+@pytest.mark.parametrize("config", ALL_CONFIGS, ids=str)
+def test_float32_is_the_network(config):
+    """The float32 evaluator says what the network says, in action order and for absolute seats."""
+    net, states = lively_model(config), random_positions(config, 1, 3, 20)
+    evaluator = make_evaluator(net, Backend("torch-cpu", "float32", 32))
+    logits, values = evaluator.evaluate(states)
+    assert isinstance(evaluator, Evaluator)
+    assert logits.shape == (len(states), board(config.board).num_actions(config.players))
+    expected_logits, expected_values = by_hand(net, states)
+    assert np.allclose(logits, expected_logits, atol=1e-4)
+    assert np.allclose(values, expected_values, atol=1e-5)
+
+
+@each_backend
+@pytest.mark.parametrize("name", ["hex8:2", "square8:3", "hexagonal:4", "square19:2"])
+def test_each_backend_stays_within_its_bounds(backend, name):
+    """Chances and policies of a full and of a part batch differ from float32's by no more than the stated bounds.
+
+    The network's policy is far from uniform there, else the comparison would say nothing.
+    """
+    config = Config.parse(name)
+    rows = 64 if config.board in ("hex8", "square8") else 16
+    net, states = lively_model(config), random_positions(config, 2, 3, rows + rows // 2)
+    exact = by_hand(net, states)
+    assert exact[0].std() > 0.3
+    evaluator = make_evaluator(net, Backend(*backend, rows))
+    batches = (states[:rows], states[rows:])
+    parts = [[part.copy() for part in evaluator.evaluate(batch)] for batch in batches]
+    found = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    assert within(distance(exact, found, states, config), BOUNDS[backend[1]])
+
+
+@each_backend
+def test_the_default_network_stays_within_the_bounds(backend):
+    """The same holds for a network of the size that the settings have: rounding adds up over its layers."""
+    net, states = lively_model(HEX, Arch(64, 6)), random_positions(HEX, 3, 3, 64)
+    found = make_evaluator(net, Backend(*backend, 64)).evaluate(states)
+    assert within(distance(by_hand(net, states), found, states, HEX), BOUNDS[backend[1]])
+
+
+def test_the_bounds_notice_another_network():
+    """A network whose first layer is a third stronger in half of its channels is out of every bound."""
+    net, states = lively_model(HEX, Arch(64, 6)), random_positions(HEX, 3, 3, 64)
+    exact = by_hand(net, states)
+    net.stem.conv.weight.data[::2] *= 1.3
+    found = by_hand(net, states)
+    for bounds in BOUNDS.values():
+        assert not within(distance(exact, found, states, HEX), bounds)
+
+
+@each_backend
+def test_part_batches(backend):
+    """A row's bits depend neither on how full the batch is nor on what an earlier batch left behind."""
+    net, states = lively_model(HEX), random_positions(HEX, 3, 3, 64)
+    evaluator = make_evaluator(net, Backend(*backend, 64))
+    logits, values = (part.copy() for part in evaluator.evaluate(states))
+    for count in (1, 7, 40):
+        some_logits, some_values = evaluator.evaluate(states[:count])
+        assert (some_logits == logits[:count]).all()
+        assert (some_values == values[:count]).all()
+    fresh = make_evaluator(net, Backend(*backend, 64)).evaluate(states[:7])
+    assert (fresh[0] == logits[:7]).all()
+
+
+@each_backend
+def test_submit_and_wait(backend):
+    """Two evaluators with a batch each under way, and states that are gone by then, answer as `evaluate` does."""
+    net, states = lively_model(HEX), random_positions(HEX, 3, 3, 64)
+    first, second = (make_evaluator(net, Backend(*backend, 32)) for _ in range(2))
+    expected = [[part.copy() for part in first.evaluate(states[i : i + 32])] for i in (0, 32)]
+    lent = states.copy()
+    first.submit(lent[:32])
+    second.submit(lent[32:])
+    lent[:] = 0
+    for evaluator, answer in ((second, expected[1]), (first, expected[0])):
+        for found, wanted in zip(evaluator.wait(), answer, strict=True):
+            assert (found == wanted).all()
+
+
+def test_every_kind_has_an_evaluator():
+    """Whatever a shard's header may name can be made."""
+    assert set(EVALUATORS) == set(DTYPES)
+
+
+def test_stored_models_evaluate_alike(tmp_path):
+    """A network read from its file gives the same bits as the one in memory."""
+    net, states = lively_model(HEX), random_positions(HEX, 1, 3, 16)
+    path, _ = save_model(net, tmp_path)
+    backend = Backend("torch-cpu", "float32", 16)
+    here = make_evaluator(net, backend).evaluate(states)
+    there = make_evaluator(load_model(path, HEX).net, backend).evaluate(states)
+    assert (here[0] == there[0]).all()
+    assert (here[1] == there[1]).all()
