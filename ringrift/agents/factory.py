@@ -27,6 +27,10 @@ def make_agent(spec: AgentSpec, config: Config, model_path: Path | None = None) 
         return MinimaxAgent(spec, config)
     if model_path is None:
         raise BadInput(f"agent {spec.identity} needs the file of its model")
-    from ringrift.agents.network import NetworkAgent  # loads torch
+    if spec.milliseconds is not None:
+        from ringrift.agents.timed import TimedAgent  # loads torch
+
+        return TimedAgent(spec, config, model_path)
+    from ringrift.agents.network import NetworkAgent
 
     return NetworkAgent(spec, config, model_path)

@@ -55,7 +55,7 @@ class NetworkThinker:
 
     def decide(self, states: NDArray[np.uint16], clock: Clock, share: float) -> Thought:
         """Search, or take the largest prior; see `Thinker.decide`."""
-        if self.spec.simulations is None:
+        if self.spec.kind == "policy-only":
             return self._prior(states)
         return self._search(states, clock, share)
 

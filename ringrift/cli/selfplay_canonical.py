@@ -99,7 +99,7 @@ def _judge(
     from ringrift.data.gates import QUALITY, Violation, keep_bad, parity_of, quality_of
     from ringrift.data.quality import faults
     from ringrift.rules.records import RecordReader, write_records
-    from ringrift.selfplay.shard import lanes_entry
+    from ringrift.selfplay.shard import header_of
 
     records = list(RecordReader(made.path))
     of_all = faults(records, spec.config)
@@ -121,8 +121,7 @@ def _judge(
             judged.victories[record.result.victory] += 1
         told(judged)
     if good:
-        facts = {"backend": made.backend.to_dict(), **lanes_entry(made.lanes)}
-        header = {**spec.as_dict(), "id": spec.id, **facts}
+        header = header_of(spec, made.backend, made.lanes)
         gates = {"quality": len(good), "parity": len(good), "of": len(records)}
         written = write_records(folder, good, {**header, "gates": gates}).path
         assert written is not None, "the writer was closed"

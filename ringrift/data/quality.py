@@ -76,12 +76,14 @@ def _lengths(games: Sequence[GameRecord]) -> str | None:
 
 
 def _winners(games: Sequence[GameRecord]) -> str | None:
-    if len(games) < ENOUGH_GAMES:
+    """No seat wins nearly all games of equal agents; where they differ, the better one may."""
+    equal = [game for game in games if len(set(game.seats)) == 1]
+    if len(equal) < ENOUGH_GAMES:
         return None
-    seat, wins = Counter(game.result.winner for game in games).most_common(1)[0]
-    if wins / len(games) <= MOST_FROM_ONE_SEAT:
+    seat, wins = Counter(game.result.winner for game in equal).most_common(1)[0]
+    if wins / len(equal) <= MOST_FROM_ONE_SEAT:
         return None
-    return f"seat {seat} wins {wins} of {len(games)} games"
+    return f"seat {seat} wins {wins} of {len(equal)} games"
 
 
 def _decisions(games: Sequence[GameRecord]) -> str | None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ringrift.configs import Config
 from ringrift.rules.boards import board, tables
-from ringrift.rules.kernels.constants import MAX_MOVES, NUM_FIELDS
+from ringrift.rules.kernels.constants import F_SCALAR, MAX_MOVES, NUM_FIELDS, S_PLAYER
 from ringrift.search.kernels.heuristic import WIN
 from ringrift.search.kernels.minimax import (
     QUIET_PLIES,
@@ -85,6 +85,11 @@ class MinimaxSearch:
     def positions(self) -> int:
         """Positions made since `begin`, those made only to order actions included."""
         return int(self._plies.cursor[1])
+
+    @property
+    def seat(self) -> int:
+        """Seat that decides at the root."""
+        return int(self._plies.states[0, F_SCALAR, S_PLAYER])
 
     @property
     def solved(self) -> bool:

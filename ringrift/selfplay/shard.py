@@ -17,11 +17,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ringrift.agents import AgentSpec
 from ringrift.agents.evaluators import evaluator_of
 from ringrift.configs import Config
 from ringrift.errors import BadInput, Interrupted
@@ -42,11 +43,14 @@ from ringrift.rules.records import (
     RecordReader,
     RecordWriter,
     Result,
-    SeatAgent,
 )
+from ringrift.search.evaluator import Evaluator
 from ringrift.selfplay import checkpoint
+from ringrift.selfplay.agent_games import AgentPool
 from ringrift.selfplay.checkpoint import Checkpoint, checkpoint_path
+from ringrift.selfplay.engines import seat_agent, seatings
 from ringrift.selfplay.lanes import Lanes, has_device, lane_width, make_pool, number_of_lanes
+from ringrift.selfplay.players import make_player
 from ringrift.selfplay.pool import FinishedGame, SelfplayParameters, SelfplayPool
 
 #: Seconds between two progress reports.
@@ -62,7 +66,8 @@ class ShardSpec:
 
     run_id: str
     config: Config
-    model_sha256: str
+    #: None where no engine has a network.
+    model_sha256: str | None
     #: Seed of the run; the shard's own follows from it and the index.
     seed: int
     #: Number of the shard in its run.
@@ -71,14 +76,20 @@ class ShardSpec:
     games: int
     search: SelfplayParameters = field(default_factory=SelfplayParameters)
     options: GameOptions = field(default_factory=GameOptions)
+    #: Agent of each seat; none: gumbel-mcts over the model in all of them.
+    engines: tuple[AgentSpec, ...] = ()
+    #: Whether the agents move on by a seat from game to game.
+    rotate: bool = False
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON form."""
-        return {
+        """Plain JSON form; what came later is left out where it says nothing, so that older shards keep their ids."""
+        found = {
             **dataclasses.asdict(self),
             "config": str(self.config),
             "search": self.search.as_dict(),
+            "engines": [agent.as_dict() for agent in self.engines],
         }
+        return {name: value for name, value in found.items() if value or name not in _LATER}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -89,8 +100,22 @@ class ShardSpec:
                 "config": Config.parse(data["config"]),
                 "search": SelfplayParameters(**data["search"]),
                 "options": GameOptions(**data["options"]),
+                "engines": tuple(AgentSpec.from_dict(agent) for agent in data.get("engines", ())),
             }
         )
+
+    @property
+    def timed(self) -> bool:
+        """Whether an engine has a time for its decisions: then the same spec does not give the same games."""
+        return any(agent.milliseconds is not None for agent in self.engines)
+
+    @property
+    def seatings(self) -> list[tuple[AgentSpec, ...]]:
+        """Who begins in which seat: game i has row i modulo their number."""
+        if self.engines:
+            return seatings(self.engines, rotate=self.rotate)
+        agent = AgentSpec("gumbel-mcts", self.model_sha256, self.search.simulations)
+        return [(agent,) * self.config.players]
 
     @property
     def id(self) -> str:
@@ -103,6 +128,10 @@ class ShardSpec:
         own = self.id
         digests = (hashlib.sha256(f"{own}:{i}".encode()).digest() for i in range(self.games))
         return np.array([int.from_bytes(d[:8], "little") for d in digests], np.uint64)
+
+
+#: Fields that older shards do not have.
+_LATER: Final = ("engines", "rotate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +161,8 @@ class ShardResult:
     seconds: float
     #: Ending -> games.
     victories: Mapping[str, int]
-    backend: Backend
+    #: None where no engine has a network.
+    backend: Backend | None
     evaluations: int
     #: Games that were taken over from a checkpoint.
     resumed: int = 0
@@ -142,7 +172,7 @@ class ShardResult:
 
 def produce_shard(
     spec: ShardSpec,
-    model_path: Path,
+    model_path: Path | None,
     out_dir: Path,
     progress: Callable[[ShardProgress], None] | None = None,
     backend: Backend | None = None,
@@ -158,26 +188,12 @@ def produce_shard(
     Interrupted from ``progress`` leaves a checkpoint, anything else at most that of the last interval. ``backend``
     None takes this machine's default; a given one is that of each lane. ``lanes``: see `ringrift.selfplay.lanes`; 0
     takes what suits the backend, 2 on a GPU and 1 on a processor. A checkpoint that cannot be used goes to the folder ``quarantine`` (None: one
-    in ``out_dir``). Raises BadInput when the model is broken or of another configuration.
+    in ``out_dir``). ``model_path`` may be None where no engine has a network. Raises BadInput when the model is
+    broken or of another configuration.
     """
     start = time.monotonic()
-    model = load_model(model_path, spec.config)
-    if model.sha256 != spec.model_sha256:
-        raise BadInput(
-            f"{model_path} holds model {model.sha256[:12]}, the shard is to be played by "
-            f"{spec.model_sha256[:12]}"
-        )
-    slots = spec.search.slots
-    kind = (backend or default_backend(slots)).kind
-    lanes = number_of_lanes(lanes, kind, slots, spec.games)
-    backend = backend or default_backend(lane_width(slots, lanes))
-    pool = make_pool(
-        [evaluator_of(model.net, backend) for _ in range(lanes)],
-        opening(spec.config, spec.options),
-        spec.search,
-        threads=not has_device(backend.kind),
-    )
-    header = {**spec.as_dict(), "id": spec.id, "backend": backend.to_dict(), **lanes_entry(lanes)}
+    pool, backend, lanes = _open_pool(spec, model_path, backend, lanes)
+    header = header_of(spec, backend, lanes)
     at = checkpoint_path(out_dir, spec.id)
     found = _take_up(at, header, pool, quarantine or out_dir / "quarantine")
     tally = _Tally(start - found.seconds)
@@ -228,9 +244,60 @@ def produce_shard(
     )
 
 
-def lanes_entry(lanes: int) -> dict[str, int]:
-    """What a shard's header says of its lanes: nothing of a single one, as before there were more."""
-    return {"lanes": lanes} if lanes > 1 else {}
+def header_of(spec: ShardSpec, backend: Backend | None, lanes: int) -> dict[str, Any]:
+    """First line of a shard's file: the spec, its id, what computed the network, and what is not as usual."""
+    played_by = None if backend is None else backend.to_dict()
+    header = {**spec.as_dict(), "id": spec.id, "backend": played_by}
+    if lanes > 1:
+        header["lanes"] = lanes
+    if spec.timed:
+        header["reproducible"] = False
+    return header
+
+
+def _open_pool(
+    spec: ShardSpec, model_path: Path | None, backend: Backend | None, lanes: int
+) -> tuple[SelfplayPool | Lanes | AgentPool, Backend | None, int]:
+    """The games of a shard before the first of them, what computes its network, and in how many lanes."""
+    start = opening(spec.config, spec.options)
+    if spec.model_sha256 is None:
+        return _agent_pool(spec, start, None, None), None, 1
+    if model_path is None:
+        raise BadInput(f"the shard needs the file of model {spec.model_sha256[:12]}")
+    model = load_model(model_path, spec.config)
+    if model.sha256 != spec.model_sha256:
+        raise BadInput(
+            f"{model_path} holds model {model.sha256[:12]}, the shard is to be played by "
+            f"{spec.model_sha256[:12]}"
+        )
+    slots = spec.search.slots
+    if spec.engines:
+        backend = backend or default_backend(slots)
+        evaluator = evaluator_of(model.net, backend)
+        return _agent_pool(spec, start, model_path, evaluator), backend, 1
+    kind = (backend or default_backend(slots)).kind
+    lanes = number_of_lanes(lanes, kind, slots, spec.games)
+    backend = backend or default_backend(lane_width(slots, lanes))
+    pool = make_pool(
+        [evaluator_of(model.net, backend) for _ in range(lanes)],
+        start,
+        spec.search,
+        threads=not has_device(backend.kind),
+    )
+    return pool, backend, lanes
+
+
+def _agent_pool(
+    spec: ShardSpec,
+    start: NDArray[np.uint16],
+    model_path: Path | None,
+    evaluator: Evaluator | None,
+) -> AgentPool:
+    """A pool of the engines of a shard; equal ones are one player."""
+    kinds = list(dict.fromkeys(spec.engines))
+    players = [make_player(kind, spec.config, model_path, evaluator, spec.search) for kind in kinds]
+    rows = [[kinds.index(agent) for agent in row] for row in spec.seatings]
+    return AgentPool(spec.config, start, players, rows, spec.search.slots)
 
 
 def found_shards(folder: Path, specs: Iterable[ShardSpec]) -> dict[str, ShardResult]:
@@ -255,7 +322,7 @@ def found_shards(folder: Path, specs: Iterable[ShardSpec]) -> dict[str, ShardRes
             plies=tally.plies,
             seconds=0.0,
             victories=dict(tally.victories),
-            backend=Backend.from_dict(header["backend"]),
+            backend=Backend.from_dict(header["backend"]) if header["backend"] else None,
             evaluations=0,
             resumed=len(tally.lines),
             lanes=header.get("lanes", 1),
@@ -264,7 +331,7 @@ def found_shards(folder: Path, specs: Iterable[ShardSpec]) -> dict[str, ShardRes
 
 
 def _take_up(
-    at: Path, header: Mapping[str, Any], pool: SelfplayPool | Lanes, bad: Path
+    at: Path, header: Mapping[str, Any], pool: SelfplayPool | Lanes | AgentPool, bad: Path
 ) -> Checkpoint:
     """The checkpoint of a shard, the pool set to it; an empty one where there is none to be used."""
     found = checkpoint.load(at, header, bad)
@@ -296,7 +363,7 @@ class _Tally:
         self.plies += len(record.moves)
         self.victories[record.result.victory] += 1
 
-    def progress(self, spec: ShardSpec, pool: SelfplayPool | Lanes) -> ShardProgress:
+    def progress(self, spec: ShardSpec, pool: SelfplayPool | Lanes | AgentPool) -> ShardProgress:
         """How far the shard is."""
         return ShardProgress(
             games=len(self.lines),
@@ -308,7 +375,7 @@ class _Tally:
             victories=dict(self.victories),
         )
 
-    def checkpoint(self, pool: SelfplayPool | Lanes) -> Checkpoint:
+    def checkpoint(self, pool: SelfplayPool | Lanes | AgentPool) -> Checkpoint:
         """The shard as it stands between two batches."""
         return Checkpoint(self.lines, pool.snapshot(), time.monotonic() - self.start)
 
@@ -319,6 +386,8 @@ def to_record(spec: ShardSpec, game: FinishedGame) -> GameRecord:
     scalars = start[0, F_SCALAR]
     ended = outcome(game.final)
     assert ended is not None
+    rows = spec.seatings
+    seats = rows[game.index % len(rows)]
     return GameRecord(
         config=spec.config,
         options={
@@ -327,8 +396,7 @@ def to_record(spec: ShardSpec, game: FinishedGame) -> GameRecord:
             "lps_rounds": int(scalars[S_LPS_ROUNDS]),
             "rings": int(scalars[S_RINGS]),
         },
-        seats=(SeatAgent("gumbel-mcts", spec.model_sha256, spec.search.simulations),)
-        * spec.config.players,
+        seats=tuple(map(seat_agent, seats)),
         seed=game.seed,
         moves=tuple(move_texts(spec.config, start, game.codes)),
         decisions=tuple(decisions(game)),

@@ -1,0 +1,50 @@
+"""`gumbel-mcts` with a time for each decision, as an `Agent`: one position after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ringrift.agents.clock import Clock, Limits
+from ringrift.agents.searching import FIRST_NODES, NetworkThinker
+from ringrift.agents.spec import AgentSpec
+from ringrift.agents.thought import Info
+from ringrift.configs import Config
+
+
+class TimedAgent:
+    """Thinks as `NetworkThinker` does; what it plays depends on the machine and its load."""
+
+    def __init__(self, spec: AgentSpec, config: Config, model_path: Path) -> None:
+        """Load the weights; raises BadInput when they are broken or not those of the spec."""
+        assert spec.milliseconds is not None
+        self.spec = spec
+        self.config = config
+        self._limits = Limits(seconds=spec.milliseconds / 1000)
+        self._thinker = NetworkThinker(spec, config, model_path, FIRST_NODES)
+
+    def thoughts(
+        self, states: NDArray[np.uint16], seeds: NDArray[np.uint64]
+    ) -> Iterator[tuple[int, Info]]:
+        """Think about one position after the other: action, and what the search said last.
+
+        states: uint16[n, 6, N]; seeds: uint64[n], of no use to a search without noise.
+        """
+        for g in range(len(seeds)):
+            thought = self._thinker.decide(states[g : g + 1].copy(), Clock(self._limits), 1.0)
+            said = None
+            while True:
+                try:
+                    step = next(thought)
+                except StopIteration as end:
+                    assert said is not None, "a thought ends with what it found"
+                    yield int(end.value), said
+                    break
+                said = step if isinstance(step, Info) else said
+
+    def choose(self, states: NDArray[np.uint16], seeds: NDArray[np.uint64]) -> NDArray[np.int32]:
+        """Return the action found within the time per game; see `Agent.choose`."""
+        return np.fromiter((a for a, _ in self.thoughts(states, seeds)), np.int32, len(states))
