@@ -12,25 +12,25 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks.endgames.convergence import search
+from benchmarks.endgames.convergence import WAYS, search
 from benchmarks.endgames.kept import KEPT, endgames, read, write
 from ringrift.configs import Config
-from ringrift.search.gumbel import RULES
 
 
 def table(most: int) -> None:
     """Print share of winning choices and mean error of the value, by set, rule and simulations."""
     print("| endgames | rule | simulations | winning choice | error of the value |")
-    print("|---|---|---|---|---|")
+    print("|---|---|---:|---:|---:|")
     for config in KEPT:
         kept = read(config)
-        for rule in RULES:
+        for way in WAYS:
             simulations = 16
             while simulations <= most:
-                found = search(kept, simulations, rule)
+                found = search(kept, simulations, way)
+                right = sum(found.right)
                 print(
-                    f"| {len(kept)} of {config} | {rule} | {simulations:,} "
-                    f"| {100 * found.share_right:.0f}% | {found.error:.3f} |"
+                    f"| {len(kept)} of {config} | {way} | {simulations:,} "
+                    f"| {right}, {100 * found.share_right:.0f}% | {found.error:.3f} |"
                 )
                 simulations *= 4
 

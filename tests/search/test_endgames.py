@@ -2,11 +2,11 @@
 
 import pytest
 
-from benchmarks.endgames.convergence import search
+from benchmarks.endgames.convergence import MCTX, PLAYED, WAYS, search, unseen_win
 from benchmarks.endgames.kept import KEPT, one_ply, read
 from benchmarks.endgames.making import compose
 from benchmarks.endgames.solver import Position, Solver, decide
-from ringrift.search.gumbel import RULES
+from ringrift.configs import Config
 
 WON, LOST, OPEN = Position(1, 1, 1), Position(2, 2, 1), Position(3, 2, 4)
 
@@ -47,17 +47,37 @@ def test_values_of_decisions():
     assert decide(2, [third, WON]) == Position(5, 3, 3)
 
 
-@pytest.mark.parametrize("rule", RULES)
+#: Seeds where Gumbel with the constants that play still errs after 4,096 simulations; see `test_blind_spot`.
+BLIND = {Config("hex8", 3): {1896, 3185}}
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
 @pytest.mark.parametrize("config", KEPT, ids=str)
-def test_convergence(config, rule):
+def test_convergence(config, way):
     """Without a network, choice and value of a search come to the solution as simulations grow.
 
-    PUCT finds every win. Gumbel may keep one wrong reply: below the root it does not look again at a move whose first
-    visits were unlucky, since σ grows with the visits (eq. 8).
+    In the end every choice wins, but for the endgames named in `BLIND`.
     """
     kept = read(config)
-    small, middle, large = (search(kept, n, rule) for n in (16, 256, 4096))
+    small, middle, large = (search(kept, n, way) for n in (16, 256, 4096))
     assert small.error > 1.5 * middle.error > 3 * large.error
     assert small.share_right < middle.share_right <= large.share_right
-    assert large.share_right == 1 or (rule == "gumbel" and large.share_right > 0.95)
+    wrong = {e.seed for e, right in zip(kept, large.right, strict=True) if not right}
+    assert wrong == (BLIND.get(config, set()) if way == PLAYED else set())
     assert large.error < 0.05
+
+
+def test_blind_spot():
+    """Gumbel errs there for one reason: below the root it never tries the only reply that wins.
+
+    The reply is worth v_mix until it is tried (eq. 10), a little less than the best of the others; σ grows with the
+    visits (eq. 8), so π' of the reply falls faster than 1 / ΣN and eq. 14 never picks it. A smaller c_scale does.
+    """
+    for config, seeds in BLIND.items():
+        kept = [e for e in read(config) if e.seed in seeds]
+        assert len(kept) == len(seeds)
+        for e in kept:
+            visits, wins = unseen_win(e, 4096, PLAYED)
+            assert visits > 1000
+            assert wins == 1
+            assert unseen_win(e, 4096, MCTX) is None
