@@ -71,11 +71,13 @@ def soak(
     """
     from ringrift.selfplay.soak import STATE, Found, Plan, State, load_state
     from ringrift.settings import Settings, home
+    from ringrift.store.blobs import sweep_folder
 
     configs = [Config.parse(name) for name in config]
     check_engine(engine)
     found = Settings.load(settings)
     folder = home() / "soak" if out is None else out.expanduser()
+    sweep_folder(folder)  # half files of a soak that was killed
     state = load_state(folder)
     if state is not None and seed not in (None, state.seed):
         raise BadInput(
@@ -205,10 +207,11 @@ def _say(
     )
     if state.in_hand:
         print(f"{state.in_hand} games of the shard in hand are in its checkpoint, beside them")
-    print(
-        f"{figures['games_per_second']:.1f} games/s, "
-        f"{figures['positions_per_second']:.0f} positions/s"
-        + (f"; memory {grown[0]} MiB at first, {grown[1]} at most, {grown[2]} now" if grown else "")
-    )
-    print(f"endings: {endings_text(endings_of(made))}")
+    if memory:
+        print(
+            f"{figures['games_per_second']:.1f} games/s, "
+            f"{figures['positions_per_second']:.0f} positions/s; "
+            f"memory {grown[0]} MiB at first, {grown[1]} at most, {grown[2]} now"
+        )
+        print(f"endings: {endings_text(endings_of(made))}")
     print(f"shards in {folder}")

@@ -73,7 +73,7 @@ class State:
     #: Config -> games per second of its last shard.
     speeds: dict[str, float] = field(default_factory=dict)
     #: Config -> sha256 of the network that played its last shard.
-    models: dict[str, str] = field(default_factory=dict)
+    models: dict[str, str | None] = field(default_factory=dict)
     #: Games of the shard in hand that were over when it was stopped.
     in_hand: int = 0
     #: The shard in hand, as `ShardSpec.as_dict`.

@@ -142,7 +142,7 @@ class BlobStore:
         """
         swept = 0
         for folder in ("shards", "datasets", "models", "runs"):
-            swept += sweep_folder(self.home / folder)
+            swept += sweep_folder(self.home / folder, deep=True)
         return swept
 
     def _write(self, stream: IO[bytes], folder: str, suffix: str) -> Blob:
@@ -161,9 +161,10 @@ class BlobStore:
         return Blob(path, sha256, size)
 
 
-def sweep_folder(folder: Path) -> int:
-    """Remove half-written files in and under a folder that no living process can be writing; how many."""
-    left = [path for path in folder.glob(f"**/{ASIDE}*") if _is_left_over(path)]
+def sweep_folder(folder: Path, *, deep: bool = False) -> int:
+    """Remove half-written files in a folder (deep: and under it) that no living process can be writing; how many."""
+    found = folder.glob(f"**/{ASIDE}*" if deep else f"{ASIDE}*")
+    left = [path for path in found if _is_left_over(path)]
     for path in left:
         path.unlink(missing_ok=True)
     return len(left)
