@@ -1,4 +1,4 @@
-"""``ringrift selfplay``: games of one model against itself, as shards."""
+"""``ringrift selfplay``: games of one model against itself, or of any agents, as shards."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from ringrift.cli.selfplay_canonical import canonical
 from ringrift.cli.selfplay_common import (
     Engine,
     Lanes,
+    Rotate,
     Simulations,
     endings_of,
     endings_text,
     order,
+    who_plays,
 )
 from ringrift.cli.selfplay_soak import soak
 from ringrift.cli.stopping import on_request
@@ -25,7 +27,7 @@ from ringrift.cli.stopping import on_request
 if TYPE_CHECKING:
     from ringrift.selfplay.shard import ShardResult, ShardSpec
 
-app = typer.Typer(help="Games of one model against itself.", no_args_is_help=True)
+app = typer.Typer(help="Games of one model against itself, or of any agents.", no_args_is_help=True)
 
 app.command()(soak)
 app.command()(canonical)
@@ -33,7 +35,7 @@ app.command()(canonical)
 
 @app.callback()
 def _group() -> None:
-    """Games of one model against itself."""
+    """Games of one model against itself, or of any agents."""
 
 
 @app.command()
@@ -42,6 +44,7 @@ def run(
     games: Annotated[int, typer.Option(help="games, all played to their end", min=1)] = 100,
     model: Model = "champion",
     engine: Engine = "gumbel-mcts",
+    rotate: Rotate = False,
     simulations: Simulations = None,
     lanes: Lanes = None,
     elo: Annotated[
@@ -83,6 +86,7 @@ def run(
         simulations=simulations,
         seed=seed,
         known=(elo, progress),
+        rotate=rotate,
         lanes=lanes,
     )
     folder = home() / "games" if out is None else out.expanduser()
@@ -100,6 +104,9 @@ def as_dict(plan: Sequence[ShardSpec], made: Sequence[ShardResult]) -> dict[str,
     return {
         "config": str(plan[0].config),
         "model": plan[0].model_sha256,
+        "engines": [agent.identity for agent in plan[0].seatings[0]],
+        "rotate": plan[0].rotate,
+        "reproducible": not plan[0].timed,
         "seed": plan[0].seed,
         "simulations": plan[0].search.simulations,
         "games": sum(result.games for result in made),
@@ -108,7 +115,7 @@ def as_dict(plan: Sequence[ShardSpec], made: Sequence[ShardResult]) -> dict[str,
         "evaluations": sum(result.evaluations for result in made),
         "seconds": sum(result.seconds for result in made),
         "victories": dict(endings),
-        "backend": made[0].backend.to_dict(),
+        "backend": None if made[0].backend is None else made[0].backend.to_dict(),
         "lanes": made[0].lanes,
         "shards": [str(result.path) for result in made],
     }
@@ -131,14 +138,18 @@ def show(model: str, plan: Sequence[ShardSpec], made: Sequence[ShardResult]) -> 
     evaluations = sum(result.evaluations for result in made)
     seconds = max(sum(result.seconds for result in made), 1e-9)
     console = Console(highlight=False)
-    console.print(
-        f"[bold]{model}[/bold] (gumbel-mcts:{spec.model_sha256[:12]}:s{spec.search.simulations}, "
-        f"fast {spec.search.fast_simulations}) on {spec.config}, seed {spec.seed}"
-    )
+    who = who_plays(spec)
+    if not spec.engines:
+        who += f", fast {spec.search.fast_simulations}"
+    title = who if spec.model_sha256 is None else f"[bold]{model}[/bold] ({who})"
+    console.print(f"{title} on {spec.config}, seed {spec.seed}")
+    if spec.timed:
+        console.print("an engine has a time: the same seed does not give the same games")
     console.print(table)
     console.print(f"endings: {endings_text(endings)}")
     lanes = f", {made[0].lanes} lanes" if made[0].lanes > 1 else ""
-    console.print(f"{evaluations / seconds:,.0f} evaluations/s by {made[0].backend}{lanes}")
+    if made[0].backend is not None:
+        console.print(f"{evaluations / seconds:,.0f} evaluations/s by {made[0].backend}{lanes}")
     console.print(f"shards in {made[0].path.parent}", soft_wrap=True)
 
 

@@ -15,7 +15,14 @@ import typer
 
 from ringrift.cli.bars import counting_bar
 from ringrift.cli.options import ConfigName, Json, Model, Seed, SettingsFile
-from ringrift.cli.selfplay_common import Engine, Simulations, endings_text, order
+from ringrift.cli.selfplay_common import (
+    Engine,
+    Rotate,
+    Simulations,
+    endings_text,
+    order,
+    who_plays,
+)
 from ringrift.cli.stopping import Request, on_request
 from ringrift.errors import NegativeVerdict
 
@@ -40,6 +47,7 @@ def canonical(
     games: Annotated[int, typer.Option(help="games to be played and judged", min=1)] = 100,
     model: Model = "champion",
     engine: Engine = "gumbel-mcts",
+    rotate: Rotate = False,
     simulations: Simulations = None,
     seed: Seed = None,
     out: Annotated[
@@ -67,6 +75,7 @@ def canonical(
         games=games,
         simulations=simulations,
         seed=seed,
+        rotate=rotate,
     )
     folder = home() / "canonical" if out is None else out.expanduser()
     judged = Judged()
@@ -138,7 +147,10 @@ def _judge_bar(games: int) -> Iterator[Callable[[Judged], None]]:
             done = judged.passed + len(judged.quarantined)
             seconds = max(time.monotonic() - start, 1e-9)
             rate = f"{done / seconds:.1f} games/s  {judged.plies / seconds:,.0f} moves/s"
-            tell(done, rate, f"{len(judged.quarantined)} quarantined")
+            if judged.passed:
+                rate += f"  {judged.plies / judged.passed:.0f} plies"
+            bad = f"{len(judged.quarantined)} quarantined  "
+            tell(done, rate, bad + endings_text(judged.victories))
 
         yield told
 
@@ -151,6 +163,8 @@ def _say(
     figures: dict[str, Any] = {
         "config": str(spec.config),
         "model": spec.model_sha256,
+        "engines": [agent.identity for agent in spec.seatings[0]],
+        "rotate": spec.rotate,
         "seed": spec.seed,
         "games": games,
         "passed": judged.passed,
@@ -163,7 +177,7 @@ def _say(
     if json:
         print(jsonlib.dumps(figures))
         return
-    print(f"{spec.config}, gumbel-mcts:{spec.model_sha256[:12]}, seed {spec.seed}: {games} games")
+    print(f"{spec.config}, {who_plays(spec)}, seed {spec.seed}: {games} games")
     for gate in ("quality", "parity"):
         failed = sum(game["gate"] == gate for game in judged.quarantined)
         print(f"  {gate:<8} {games - failed} passed, {failed} quarantined")

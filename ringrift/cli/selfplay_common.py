@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,18 +16,27 @@ from ringrift.cli.bars import counting_bar
 from ringrift.cli.lookup import find_model
 from ringrift.cli.stopping import Request
 from ringrift.configs import Config
-from ringrift.errors import BadInput, nearest
+from ringrift.errors import BadInput
 
 if TYPE_CHECKING:
+    from ringrift.selfplay.engines import Engines
     from ringrift.selfplay.pool import SelfplayParameters
     from ringrift.selfplay.shard import ShardProgress, ShardResult, ShardSpec
     from ringrift.settings import Settings
 
-#: Agents that play selfplay.
-ENGINES: Final = ("gumbel-mcts",)
-
-#: Agent that plays, and budget of its searches.
-Engine = Annotated[str, typer.Option(help="who plays; gumbel-mcts so far")]
+#: Agents that play, whether they move on from game to game, and the budget of searches over a network.
+Engine = Annotated[
+    str,
+    typer.Option(
+        metavar="ENGINE[,ENGINE...]",
+        help="who plays: one for all seats, or one for each, seat 1 first. random, heuristic, "
+        "policy-only, gumbel-mcts[:s64], mcts[:r500], minimax[:n50000][:d4]; "
+        ":t50ms for a time per decision",
+    ),
+]
+Rotate = Annotated[
+    bool, typer.Option("--rotate", help="the engines move on by one seat from game to game")
+]
 Simulations = Annotated[
     int | None, typer.Option(help="full search budget; default: settings", min=2)
 ]
@@ -42,10 +51,29 @@ Lanes = Annotated[
 ]
 
 
-def check_engine(engine: str) -> None:
-    """Refuse an agent that plays no selfplay."""
-    if engine not in ENGINES:
-        raise BadInput(f"engine {engine!r} plays no selfplay yet: {nearest(engine, ENGINES)}")
+def line_up(
+    engine: str,
+    config: Config,
+    model_sha256: str | None,
+    search: SelfplayParameters,
+    *,
+    rotate: bool,
+    simulations: int | None,
+) -> Engines:
+    """The engines that somebody named; BadInput for what is none, and for simulations that nobody makes."""
+    from ringrift.selfplay.engines import DEFAULT, read_engines
+
+    if simulations is not None and DEFAULT not in engine:
+        raise BadInput(f"--simulations is a budget of {DEFAULT}, which is not among {engine!r}")
+    return read_engines(engine, config, model_sha256, search, rotate=rotate)
+
+
+def who_plays(spec: ShardSpec) -> str:
+    """Each agent once where all seats have the same, else seat by seat."""
+    seats = [agent.identity for agent in spec.seatings[0]]
+    if len(set(seats)) == 1:
+        return seats[0]
+    return ", ".join(seats) + (", moving on by a seat each game" if spec.rotate else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +81,8 @@ class Order:
     """Shards that somebody asked for by a command; the same arguments give the same files."""
 
     specs: list[ShardSpec]
-    #: File of the network.
-    model: Path
+    #: File of the network; None where no engine has one.
+    model: Path | None
     checkpoint_seconds: float
     lanes: int = 0
 
@@ -66,7 +94,9 @@ class Order:
     def play(self, folder: Path, request: Request, title: str) -> list[ShardResult]:
         """Play what of the shards is not there yet, one by one; a request ends it by Interrupted."""
         from ringrift.selfplay.shard import found_shards, produce_shard
+        from ringrift.store.blobs import sweep_folder
 
+        sweep_folder(folder)  # half files of a command that was killed
         made: list[ShardResult] = []
         there = found_shards(folder, self.specs)
         with progress_bar(title, sum(spec.games for spec in self.specs)) as told:
@@ -105,29 +135,43 @@ def order(
     seed: int | None,
     known: tuple[float | None, float] = (None, 0.0),
     lanes: int | None = None,
+    rotate: bool = False,
 ) -> Order:
     """The shards that hold so many games, each with the search of the settings.
 
+    engine, rotate: who plays, as typed; a model is looked up only where one of them has a network.
     run: name that their ids follow from. seed: None draws a fresh one. known: rating and training progress of
     the model, which a temperature may depend on. lanes: None takes those of the settings. Raises BadInput for
     whatever is not right.
     """
+    from ringrift.selfplay.engines import needs_model
     from ringrift.selfplay.shard import ShardSpec
     from ringrift.selfplay.size import even_sizes, fixed_sizes, shard_games
     from ringrift.settings import Settings
 
     wanted = Config.parse(config)
-    check_engine(engine)
+    network = needs_model(engine)
     found = Settings.load(settings)
-    sha256, path = find_model(wanted, model)
+    sha256, path = find_model(wanted, model) if network else (None, None)
     seed = secrets.randbits(31) if seed is None else seed
     rules = found.of(wanted).selfplay
     # no speed is asked here: the same arguments give the same files
     size = rules.games_per_shard or shard_games(wanted, rules.slots, rules.shard_seconds, None)
     sizes = fixed_sizes(games, size) if rules.games_per_shard else even_sizes(games, size)
     search = search_of(found, wanted, simulations, min(size, games), known)
+    who = line_up(engine, wanted, sha256, search, rotate=rotate, simulations=simulations)
     specs = [
-        ShardSpec(run, wanted, sha256, seed=seed, index=index, games=number, search=search)
+        ShardSpec(
+            run,
+            wanted,
+            sha256,
+            seed=seed,
+            index=index,
+            games=number,
+            search=who.search,
+            engines=who.seats,
+            rotate=who.rotate,
+        )
         for index, number in enumerate(sizes)
     ]
     return Order(specs, path, rules.checkpoint_seconds, rules.lanes if lanes is None else lanes)
@@ -176,10 +220,14 @@ def progress_bar(
             for result in made:
                 endings.update(result.victories)
             plies = sum(result.plies for result in made) + at.plies
-            rate = f"{finished / seconds:.1f} games/s  {positions / seconds:.0f} positions/s"
+            rate = f"{finished / seconds:.1f} games/s  "
+            if positions:
+                rate += f"{positions / seconds:.0f} positions/s"
+            else:  # no engine leaves anything to learn from
+                rate += f"{plies / seconds:,.0f} moves/s"
             if finished:
                 rate += f"  {plies / finished:.0f} plies"
-            else:  # a pool finishes its first games all at about the same time
+            elif evaluations:  # a pool finishes its first games all at about the same time
                 rate = f"{evaluations / seconds:,.0f} evaluations/s"
             ours = finished - at.games + at.games_total
             tell(finished, rate, endings_text(endings), total=ours if games is None else games)

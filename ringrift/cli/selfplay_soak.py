@@ -15,10 +15,11 @@ from ringrift.cli.options import Json, Model, Seed, SettingsFile
 from ringrift.cli.selfplay_common import (
     Engine,
     Lanes,
+    Rotate,
     Simulations,
-    check_engine,
     endings_of,
     endings_text,
+    line_up,
     progress_bar,
     search_of,
 )
@@ -27,6 +28,7 @@ from ringrift.configs import Config
 from ringrift.errors import BadInput, Interrupted, NegativeVerdict
 
 if TYPE_CHECKING:
+    from ringrift.selfplay.engines import Engines
     from ringrift.selfplay.shard import ShardProgress, ShardResult
     from ringrift.selfplay.soak import Plan, State
 
@@ -38,6 +40,7 @@ def soak(
     ],
     model: Model = "champion",
     engine: Engine = "gumbel-mcts",
+    rotate: Rotate = False,
     minutes: Annotated[
         float | None, typer.Option(help="end after so long; default: never", min=0)
     ] = None,
@@ -69,12 +72,13 @@ def soak(
     its reason and a reproduction in quarantine/ of the folder. Ctrl-C leaves a checkpoint; started
     again with the same folder it goes on. Shards stay in the folder; their size follows the speed.
     """
+    from ringrift.selfplay.engines import needs_model
     from ringrift.selfplay.soak import STATE, Found, Plan, State, load_state
     from ringrift.settings import Settings, home
     from ringrift.store.blobs import sweep_folder
 
     configs = [Config.parse(name) for name in config]
-    check_engine(engine)
+    network = needs_model(engine)
     found = Settings.load(settings)
     folder = home() / "soak" if out is None else out.expanduser()
     sweep_folder(folder)  # half files of a soak that was killed
@@ -87,19 +91,28 @@ def soak(
     if state is None:
         state = State(secrets.randbits(31) if seed is None else seed)
 
-    def find(one: Config, sha256: str | None) -> tuple[str, Path]:
+    def find(one: Config, sha256: str | None) -> tuple[str, Path] | None:
+        if sha256 is None and not network:
+            return None
         now = find_model(one, model)
         return now if sha256 in (None, now[0]) else find_model(one, str(sha256))
 
-    for one in configs:
-        find(one, None)  # what cannot work is said before the first game
+    searches = {
+        str(one): search_of(found, one, simulations, found.of(one).selfplay.slots)
+        for one in configs
+    }
+
+    def seated(one: Config, sha256: str | None) -> Engines:
+        search = searches[str(one)]
+        return line_up(engine, one, sha256, search, rotate=rotate, simulations=simulations)
+
+    for one in configs:  # what cannot work is said before the first game
+        first = find(one, None)
+        seated(one, None if first is None else first[0])
     plan = Plan(
         configs=configs,
         model=find,
-        searches={
-            str(one): search_of(found, one, simulations, found.of(one).selfplay.slots)
-            for one in configs
-        },
+        engines=seated,
         seed=state.seed,
         check_every=check_every,
         oracle_every=oracle_every,
@@ -110,7 +123,7 @@ def soak(
             str(one): found.of(one).selfplay.lanes if lanes is None else lanes for one in configs
         },
     )
-    if state.spec is not None and state.spec["config"] not in plan.searches:
+    if state.spec is not None and state.spec["config"] not in searches:
         raise BadInput(
             f"--config: {folder} holds a soak that was stopped in a shard of "
             f"{state.spec['config']}; name it too, or remove {folder / STATE}"
@@ -123,15 +136,15 @@ def soak(
         from ringrift.data.gates import keep_bad
 
         kept = keep_bad(bad.record, bad.violation, bad.shard, folder / "quarantine")
-        _say(plan, state, made, memory, folder, json=json)
+        _say(plan, state, made, memory, folder, engine, json=json)
         raise NegativeVerdict(
             f"{bad.shard}: {bad.violation.gate}: {bad.violation.reason}; {kept.command} shows it"
         ) from None
     except (NegativeVerdict, Interrupted):
-        _say(plan, state, made, memory, folder, json=json)
+        _say(plan, state, made, memory, folder, engine, json=json)
         raise
     (folder / STATE).unlink(missing_ok=True)
-    _say(plan, state, made, memory, folder, json=json)
+    _say(plan, state, made, memory, folder, engine, json=json)
 
 
 def _go_on(
@@ -175,6 +188,7 @@ def _say(
     made: list[ShardResult],
     memory: list[int],
     folder: Path,
+    engine: str,
     *,
     json: bool,
 ) -> None:
@@ -183,6 +197,7 @@ def _say(
     played = sum(result.games for result in made)
     figures: dict[str, Any] = {
         "configs": [str(one) for one in plan.configs],
+        "engine": engine,
         "models": state.models,
         "seed": plan.seed,
         "shards": state.shards,
@@ -202,7 +217,7 @@ def _say(
         return
     grown = figures["memory"]
     print(
-        f"soak of {', '.join(figures['configs'])}, seed {plan.seed}: {state.shards} shards, "
+        f"soak of {', '.join(figures['configs'])} by {engine}, seed {plan.seed}: {state.shards} shards, "
         f"{state.games:,} games, {state.checked} checked, {state.compared} compared with the oracle"
     )
     if state.in_hand:

@@ -19,7 +19,7 @@ from ringrift.configs import Config
 from ringrift.data.gates import Violation, parity_of, quality_of
 from ringrift.errors import BadInput, Interrupted, RingRiftError
 from ringrift.rules.records import GameRecord
-from ringrift.selfplay.pool import SelfplayParameters
+from ringrift.selfplay.engines import Engines
 from ringrift.selfplay.shard import ShardProgress, ShardResult, ShardSpec, produce_shard
 from ringrift.selfplay.size import shard_games
 
@@ -45,9 +45,10 @@ class Plan:
     configs: Sequence[Config]
     #: sha256 and file of the network that plays a config now, or of the one with this sha256. Asked before each shard,
     #: so that a promoted model is taken up without a restart.
-    model: Callable[[Config, str | None], tuple[str, Path]]
-    #: Config -> its search.
-    searches: Mapping[str, SelfplayParameters]
+    #: None where no engine has one.
+    model: Callable[[Config, str | None], tuple[str, Path] | None]
+    #: Who plays a config with that network, and with what search.
+    engines: Callable[[Config, str | None], Engines]
     seed: int
     #: Every so many games one goes through the quality gate, and one through the oracle.
     check_every: int
@@ -111,19 +112,23 @@ def next_spec(plan: Plan, state: State) -> ShardSpec:
     if state.spec is not None:
         return ShardSpec.from_dict(state.spec)
     config = plan.configs[state.shards % len(plan.configs)]
-    search = plan.searches[str(config)]
-    slots = search.slots
+    model = plan.model(config, None)
+    sha256 = None if model is None else model[0]
+    who = plan.engines(config, sha256)
+    slots = who.search.slots
     games = shard_games(config, slots, plan.shard_seconds, state.speeds.get(str(config)))
     if plan.games is not None:
         games = min(games, plan.games - state.games)
     return ShardSpec(
         RUN,
         config,
-        plan.model(config, None)[0],
+        sha256,
         seed=plan.seed,
         index=state.shards,
         games=games,
-        search=replace(search, slots=min(slots, games)),
+        search=replace(who.search, slots=min(slots, games)),
+        engines=who.seats,
+        rotate=who.rotate,
     )
 
 
@@ -156,10 +161,11 @@ def play_one(
         state.in_hand = at.games
         progress(at)
 
+    model = plan.model(spec.config, spec.model_sha256)
     try:
         made = produce_shard(
             spec,
-            plan.model(spec.config, spec.model_sha256)[1],
+            None if model is None else model[1],
             folder,
             told,
             each=each,
