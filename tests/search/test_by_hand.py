@@ -64,10 +64,10 @@ def test_values_against_the_prior():
 def test_choice_counts_new_visits():
     """A tree that was taken over chooses by the visits of its own search: 1, 4 and 3 here, so the second action.
 
-        action   prior   visits   before   q
-        0        0.5     10       9        0.9
-        1        0.3     6        2        0.5
-        2        0.2     3        0        0.4
+    action   prior   visits   before   q
+    0        0.5     10       9        0.9
+    1        0.3     6        2        0.5
+    2        0.2     3        0        0.4
     """
     pool = drawn(50, 1.0)
     trees, first = pool.trees, int(pool.trees.first_edge[0, 0])
