@@ -13,8 +13,9 @@ games depend on nothing but their seed, yet the order in which they end, and so 
 how far each is; and a large board's games in flight are half an hour of work.
 
 A checkpoint is used only by the same spec with the same backend, torch and compiled kernels, since
-all of these decide bits. Any other, and a damaged one, is moved to quarantine with its reason, and
-the shard begins again.
+all of these decide bits. Who goes on takes the backend and the lanes that the checkpoint names, where
+they can be had. Any other, and a damaged one, is moved to quarantine with its reason, and the shard
+begins again.
 """
 
 from __future__ import annotations
@@ -122,6 +123,22 @@ def load(path: Path, spec: Mapping[str, Any], bad: Path) -> Checkpoint | None:
         reason = str(error) if isinstance(error, BadInput) else f"damaged checkpoint: {error!r}"
         quarantine(path, reason, bad)
         return None
+
+
+def begun_with(path: Path) -> Mapping[str, Any]:
+    """What the checkpoint says of its shard: the header of its file; empty where there is none, or a damaged one.
+
+    Only the beginning is read: `load` judges the rest.
+    """
+    try:
+        with (
+            path.open("rb") as file,
+            zstandard.ZstdDecompressor().stream_reader(file) as stream,
+        ):
+            spec = parse_object(io.BufferedReader(stream).readline()).get("spec")
+    except (OSError, ValueError, zstandard.ZstdError):  # BadInput is a ValueError
+        return {}
+    return spec if isinstance(spec, dict) else {}
 
 
 def quarantine(path: Path, reason: str, folder: Path) -> Path:

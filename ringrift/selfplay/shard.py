@@ -28,7 +28,7 @@ from ringrift.configs import Config
 from ringrift.errors import BadInput, Interrupted
 from ringrift.nets.backend import Backend
 from ringrift.nets.checkpoint import load_model
-from ringrift.nets.choice import default_backend
+from ringrift.nets.network import Network
 from ringrift.rules import notation
 from ringrift.rules.boards import board, tables
 from ringrift.rules.game import GameOptions, opening
@@ -47,6 +47,7 @@ from ringrift.rules.records import (
 from ringrift.search.evaluator import Evaluator
 from ringrift.selfplay import checkpoint
 from ringrift.selfplay.agent_games import AgentPool
+from ringrift.selfplay.backends import backend_for, begun_backend
 from ringrift.selfplay.checkpoint import Checkpoint, checkpoint_path
 from ringrift.selfplay.engines import seat_agent, seatings
 from ringrift.selfplay.lanes import Lanes, has_device, lane_width, make_pool, number_of_lanes
@@ -175,7 +176,7 @@ def produce_shard(
     model_path: Path | None,
     out_dir: Path,
     progress: Callable[[ShardProgress], None] | None = None,
-    backend: Backend | None = None,
+    backend: Backend | str = "torch",
     *,
     each: Callable[[GameRecord], None] | None = None,
     checkpoint_seconds: float = CHECKPOINT_EVERY,
@@ -185,16 +186,17 @@ def produce_shard(
     """Play a shard, or what is left of it, and write it to ``out_dir`` under its sha256.
 
     ``progress`` is called about twice a second and may raise to stop, ``each`` for every game that is played here, as it is written;
-    Interrupted from ``progress`` leaves a checkpoint, anything else at most that of the last interval. ``backend``
-    None takes this machine's default; a given one is that of each lane. ``lanes``: see `ringrift.selfplay.lanes`; 0
-    takes what suits the backend, 2 on a GPU and 1 on a processor. A checkpoint that cannot be used goes to the folder ``quarantine`` (None: one
+    Interrupted from ``progress`` leaves a checkpoint, anything else at most that of the last interval. ``backend``: one
+    of `ringrift.nets.choice.WISHES` where the shard is not begun, as `ringrift.selfplay.backends` says; or the very one,
+    of each lane, to play a shard again. ``lanes``: see `ringrift.selfplay.lanes`; 0 takes what suits the backend, 2 on
+    a GPU and 1 on a processor. A checkpoint that cannot be used goes to the folder ``quarantine`` (None: one
     in ``out_dir``). ``model_path`` may be None where no engine has a network. Raises BadInput when the model is
     broken or of another configuration.
     """
     start = time.monotonic()
-    pool, backend, lanes = _open_pool(spec, model_path, backend, lanes)
-    header = header_of(spec, backend, lanes)
     at = checkpoint_path(out_dir, spec.id)
+    pool, played_by, lanes = _open_pool(spec, model_path, backend, lanes, at)
+    header = header_of(spec, played_by, lanes)
     found = _take_up(at, header, pool, quarantine or out_dir / "quarantine")
     tally = _Tally(start - found.seconds)
     saved = reported = start
@@ -237,7 +239,7 @@ def produce_shard(
         plies=tally.plies,
         seconds=time.monotonic() - tally.start,
         victories=dict(tally.victories),
-        backend=backend,
+        backend=played_by,
         evaluations=pool.evaluations,
         resumed=len(found.lines),
         lanes=lanes,
@@ -256,9 +258,12 @@ def header_of(spec: ShardSpec, backend: Backend | None, lanes: int) -> dict[str,
 
 
 def _open_pool(
-    spec: ShardSpec, model_path: Path | None, backend: Backend | None, lanes: int
+    spec: ShardSpec, model_path: Path | None, backend: Backend | str, lanes: int, at: Path
 ) -> tuple[SelfplayPool | Lanes | AgentPool, Backend | None, int]:
-    """The games of a shard before the first of them, what computes its network, and in how many lanes."""
+    """The games of a shard before the first of them, what computes its network, and in how many lanes.
+
+    at: where its checkpoint may lie, whose backend and lanes it goes on with.
+    """
     start = opening(spec.config, spec.options)
     if spec.model_sha256 is None:
         return _agent_pool(spec, start, None, None), None, 1
@@ -270,21 +275,38 @@ def _open_pool(
             f"{model_path} holds model {model.sha256[:12]}, the shard is to be played by "
             f"{spec.model_sha256[:12]}"
         )
-    slots = spec.search.slots
+    played_by, lanes = _computed_by(spec, model.net, start, backend, lanes, at)
     if spec.engines:
-        backend = backend or default_backend(slots)
-        evaluator = evaluator_of(model.net, backend)
-        return _agent_pool(spec, start, model_path, evaluator), backend, 1
-    kind = (backend or default_backend(slots)).kind
-    lanes = number_of_lanes(lanes, kind, slots, spec.games)
-    backend = backend or default_backend(lane_width(slots, lanes))
+        evaluator = evaluator_of(model.net, played_by)
+        return _agent_pool(spec, start, model_path, evaluator), played_by, 1
     pool = make_pool(
-        [evaluator_of(model.net, backend) for _ in range(lanes)],
+        [evaluator_of(model.net, played_by) for _ in range(lanes)],
         start,
         spec.search,
-        threads=not has_device(backend.kind),
+        threads=not has_device(played_by.kind),
     )
-    return pool, backend, lanes
+    return pool, played_by, lanes
+
+
+def _computed_by(
+    spec: ShardSpec,
+    net: Network,
+    start: NDArray[np.uint16],
+    backend: Backend | str,
+    lanes: int,
+    at: Path,
+) -> tuple[Backend, int]:
+    """The backend of each lane, and the number of lanes: those of the checkpoint at `at`, or as they are wanted."""
+    slots = spec.search.slots
+    lanes = 1 if spec.engines else lanes
+    if isinstance(backend, Backend):
+        return backend, number_of_lanes(lanes, backend.kind, slots, spec.games)
+    begun = begun_backend(at)
+    if begun is not None:
+        return begun
+    whole = backend_for(backend, net, slots, start)
+    lanes = number_of_lanes(lanes, whole.kind, slots, spec.games)
+    return dataclasses.replace(whole, batch=lane_width(slots, lanes)), lanes
 
 
 def _agent_pool(

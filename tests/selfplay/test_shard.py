@@ -26,7 +26,7 @@ def spec_of(config, sha256, **changes):
     return ShardSpec(config=config, model_sha256=sha256, **values)
 
 
-def produce(model_of, folder, config=HEX, progress=None, backend=None, **changes):
+def produce(model_of, folder, config=HEX, progress=None, backend="torch", **changes):
     """Play a small shard."""
     path, sha256 = model_of(config)
     return produce_shard(spec_of(config, sha256, **changes), path, folder, progress, backend)
