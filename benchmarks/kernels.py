@@ -7,6 +7,7 @@ from ringrift.rules.kernels.apply import apply_kernel
 from ringrift.rules.kernels.cells import copy_state
 from ringrift.rules.kernels.moves import list_all
 from ringrift.rules.kernels.play import playout
+from ringrift.search.kernels.lockstep import IDLE, begin, begin_below
 
 
 @entry
@@ -69,3 +70,22 @@ def copy_each(states, s):
     """Each state copied over state 0 of ``s``: uint16[1, F, N]."""
     for g in range(states.shape[0]):
         copy_state(states, g, s, 0)
+
+
+@entry
+def begin_known(trees, slots, scratch, s, places, nodes, budget, noise, seeds):
+    """Begin a search of state i of ``s`` in slot places[i]: below node nodes[i] of its tree, afresh where that is -1.
+
+    places, nodes: int64[n]; seeds: uint64[n]. Status ROOT says which began afresh; all other slots are idle.
+    """
+    for g in range(slots.status.size):
+        slots.status[g] = IDLE
+    for i in range(places.size):
+        g = places[i]
+        node = nodes[i]
+        slots.rng[g] = seeds[i]
+        if node > 0 and begin_below(
+            trees, slots, scratch, g, np.int64(trees.parent_edge[g, node]), budget, noise
+        ):
+            continue
+        begin(trees, slots, g, s, i, budget, noise)
