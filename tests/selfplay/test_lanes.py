@@ -22,6 +22,7 @@ from ringrift.nets.evaluators import make_evaluator
 from ringrift.rules.game import opening
 from ringrift.rules.records import RecordReader
 from ringrift.search.evaluator import Evaluator, UniformEvaluator
+from ringrift.search.kernels.lockstep import IDLE
 from ringrift.selfplay import lanes as lanes_module
 from ringrift.selfplay import shard
 from ringrift.selfplay.checkpoint import checkpoint_path
@@ -189,6 +190,22 @@ def test_a_snapshot_goes_on(pool_of, expected, monkeypatch, first, second, at):
     other.restore(arrays)
     assert play(other) == after
     assert other.evaluations == pool.evaluations
+
+
+@pytest.mark.parametrize("threads", [TURNS, THREADS])
+def test_at_a_halt_all_is_handed_out(pool_of, monkeypatch, threads):
+    """Where None is yielded, each game that was begun is in a slot or was handed out: a snapshot loses none."""
+    monkeypatch.setattr(lanes_module, "HALT_EVERY", 0.0)
+    pool, handed_out, halts = pool_of(2, threads), 0, 0
+    for game in pool.run(SEEDS):
+        handed_out += game is not None
+        if game is None:
+            halts += 1
+            pool.snapshot()
+            begun = sum(len(range(i, int(p._next[0]), 2)) for i, p in enumerate(pool.pools))
+            in_slots = sum(int((p.search.slots.status != IDLE).sum()) for p in pool.pools)
+            assert begun == handed_out + in_slots
+    assert halts > 20
 
 
 def test_other_lanes_do_not_fit(pool_of):
