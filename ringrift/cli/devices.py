@@ -6,9 +6,8 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
-from pathlib import Path
 
-import psutil
+from ringrift.pipeline.cores import usable_cores
 
 #: One compute thread per process: in two processes on two cores the libraries' own choice, all
 #: cores for each, was measured 14 times slower.
@@ -39,20 +38,3 @@ def cuda_devices(environ: Mapping[str, str] = os.environ) -> list[str]:
     except (OSError, subprocess.SubprocessError):  # a driver that does not answer is no device
         return []
     return found.stdout.split()
-
-
-def usable_cores() -> int:
-    """Return the physical cores that this process may keep busy; two threads of one share its units."""
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    physical = psutil.cpu_count(logical=False) or threads or 1
-    quota = _cgroup_cores()
-    return max(1, min(physical, threads or physical, quota or physical))
-
-
-def _cgroup_cores() -> int | None:
-    """Return whole cores that a container's quota allows, None without one."""
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-    except (OSError, ValueError):
-        return None
-    return None if quota == "max" else max(1, int(quota) // int(period))

@@ -30,8 +30,9 @@ from ringrift.broker.embedded import EmbeddedBroker
 from ringrift.broker.guard import guarded
 from ringrift.broker.lock import take_lock
 from ringrift.broker.server import write_private
-from ringrift.cli.devices import ONE_THREAD, gpu_workers, usable_cores
+from ringrift.cli.devices import ONE_THREAD, gpu_workers
 from ringrift.errors import BadInput
+from ringrift.pipeline.cores import usable_cores
 from ringrift.pipeline.queues import CONTROL, CPU, GPU
 from ringrift.settings.home import prepare_home
 from ringrift.settings.settings import Settings

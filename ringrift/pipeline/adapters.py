@@ -204,6 +204,7 @@ def play_shard(work: ShardWork, model: Path, folder: Path, progress: Progress) -
         checkpoint_seconds=rules.checkpoint_seconds,
         quarantine=folder.parent / "quarantine",
         lanes=rules.lanes,
+        backend=rules.backend,
     )
     return ShardFile(
         made.path,
@@ -219,7 +220,8 @@ def play_shard(work: ShardWork, model: Path, folder: Path, progress: Progress) -
 def train(work: TrainWork, progress: Progress, in_child: bool = False) -> TrainedModel:
     """Train on a dataset, in this process or in a child of it.
 
-    On one compute thread: two on two cores that others use as well took twenty times as long.
+    More than one compute thread are always in a child: only there do they wait for each other without spinning,
+    which on cores that others use as well took twenty times as long.
 
     When `progress` raises, the training ends between two steps with its state written, and what it
     raised is raised here.
@@ -229,6 +231,7 @@ def train(work: TrainWork, progress: Progress, in_child: bool = False) -> Traine
 
     rules = work.plan.training
     run: Callable[..., TrainResult]
+    in_child = in_child or work.threads > 1
     if in_child:
         from ringrift.training.process import train_in_child
 
@@ -247,7 +250,7 @@ def train(work: TrainWork, progress: Progress, in_child: bool = False) -> Traine
         ema_decay=rules.ema_decay,
         value_weight=rules.value_weight,
         territory_weight=rules.territory_weight,
-        threads=1,
+        threads=work.threads,
         checkpoint_seconds=rules.checkpoint_seconds,
     )
     raised: list[BaseException] = []
@@ -285,6 +288,7 @@ def train(work: TrainWork, progress: Progress, in_child: bool = False) -> Traine
         made.sha256,
         {
             "steps": made.steps,
+            "threads": work.threads,
             "samples": made.samples,
             "loss_before": made.loss_before,
             "loss_after": made.loss_after,

@@ -162,6 +162,8 @@ class TrainWork:
     folder: Path
     seed: int
     plan: RunPlan
+    #: Compute threads.
+    threads: int = 1
 
 
 @dataclass(frozen=True, slots=True)

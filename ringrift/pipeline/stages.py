@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from ringrift.errors import BadInput
 from ringrift.pipeline import gauntlet, parity
 from ringrift.pipeline.context import Context
+from ringrift.pipeline.cores import training_threads, usable_cores
 from ringrift.pipeline.events import Kind
 from ringrift.pipeline.services import BadShard, ExportWork, ShardWork, TrainWork
 from ringrift.pipeline.task import Done, StageOutcome, Task, perform
@@ -236,15 +237,17 @@ def train(task: Task) -> Done:
         dataset = games.dataset_of(tx, run.id)
     if dataset is None:
         raise BadInput(f"run {run.id[:12]} has no dataset to train on")
+    folder = ctx.home / "runs" / run.id[:16]
     made = ctx.services.train(
         TrainWork(
             run_id=run.id,
             config=task.config,
             dataset=task.verified(dataset.path, dataset.sha256),
             start=task.model_path(run.start_model),
-            folder=ctx.home / "runs" / run.id[:16],
+            folder=folder,
             seed=run.seed,
             plan=task.plan,
+            threads=training_threads(ctx, task.plan, folder, usable_cores()),
         ),
         task.work.progress,
     )

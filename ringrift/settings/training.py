@@ -27,5 +27,6 @@ class TrainingSettings(Section):
     ema_decay: Annotated[float, Field(ge=0, lt=1)]
     value_weight: Annotated[float, Field(ge=0, le=100)]
     territory_weight: Annotated[float, Field(ge=0, le=100)]
+    threads: Annotated[int, Field(ge=0, le=1024)]
     checkpoint_seconds: Annotated[float, Field(ge=1, le=86400)]
     deadline_seconds: Annotated[float, Field(ge=10, le=604800)]

@@ -3,6 +3,7 @@
 import pytest
 
 from ringrift.cli.stack import Stack
+from ringrift.pipeline.cores import MOST_THREADS, usable_cores
 from ringrift.rules.records import RecordReader
 from ringrift.store import games, models, runs, stages
 from ringrift.store.blobs import BlobStore
@@ -51,7 +52,7 @@ def test_a_promoted_model_plays_without_a_restart(home):
         with stack.read() as tx:
             first, second = runs.all_runs(tx)
             promoted = models.promotions_of(tx)[0]
-            trained = models.candidate_of(tx, first.id).sha256
+            candidate = models.candidate_of(tx, first.id)
             shards = {run.id: games.shards_of(tx, run.id) for run in (first, second)}
             players = {
                 run.id: {
@@ -66,7 +67,9 @@ def test_a_promoted_model_plays_without_a_restart(home):
             for child in stack.children
             if child.role.name.startswith("gpu")
         }
-    assert promoted.model == trained == second.start_model != first.start_model
+    assert promoted.model == candidate.sha256 == second.start_model != first.start_model
+    cores = min(usable_cores(), MOST_THREADS)
+    assert candidate.metrics["threads"] == cores, "nobody else was at work while it was trained"
     assert set().union(*players.values()) <= set(workers), "shards are played by gpu workers"
     assert players[second.id], "somebody played the second run"
     assert not any(workers.values()), "none of them was started again"
