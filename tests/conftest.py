@@ -29,5 +29,7 @@ def _own_surroundings(monkeypatch, tmp_path):
         if name in PERSONAL or name.startswith("RINGRIFT__"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("RINGRIFT_HOME", str(tmp_path / "ringrift-home"))
+    # Timing would choose now this and now that for the small networks of the tests, and takes seconds in each process.
+    monkeypatch.setenv("RINGRIFT__SELFPLAY__BACKEND", "torch")
     yield
     structlog.reset_defaults()  # a command in this process may have bound it to a captured stderr

@@ -12,6 +12,7 @@ import typer
 from ringrift.cli.options import ConfigName, Json, Model, Seed, SettingsFile
 from ringrift.cli.selfplay_canonical import canonical
 from ringrift.cli.selfplay_common import (
+    Backend,
     Engine,
     Lanes,
     Rotate,
@@ -47,6 +48,7 @@ def run(
     rotate: Rotate = False,
     simulations: Simulations = None,
     lanes: Lanes = None,
+    backend: Backend = None,
     elo: Annotated[
         float | None,
         typer.Option(help="rating of the model, for temperature_schedule elo"),
@@ -88,6 +90,7 @@ def run(
         known=(elo, progress),
         rotate=rotate,
         lanes=lanes,
+        backend=backend,
     )
     folder = home() / "games" if out is None else out.expanduser()
     with on_request(f"the shards that are whole are in {folder}; {found.again}") as request:

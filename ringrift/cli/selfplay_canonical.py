@@ -16,6 +16,7 @@ import typer
 from ringrift.cli.bars import counting_bar
 from ringrift.cli.options import ConfigName, Json, Model, Seed, SettingsFile
 from ringrift.cli.selfplay_common import (
+    Backend,
     Engine,
     Rotate,
     Simulations,
@@ -49,6 +50,7 @@ def canonical(
     engine: Engine = "gumbel-mcts",
     rotate: Rotate = False,
     simulations: Simulations = None,
+    backend: Backend = None,
     seed: Seed = None,
     out: Annotated[
         Path | None, typer.Option(help="folder; default: canonical/ in the state directory")
@@ -75,6 +77,7 @@ def canonical(
         games=games,
         simulations=simulations,
         seed=seed,
+        backend=backend,
         rotate=rotate,
     )
     folder = home() / "canonical" if out is None else out.expanduser()

@@ -16,7 +16,7 @@ from ringrift.cli.bars import counting_bar
 from ringrift.cli.lookup import find_model
 from ringrift.cli.stopping import Request
 from ringrift.configs import Config
-from ringrift.errors import BadInput
+from ringrift.errors import BadInput, nearest
 
 if TYPE_CHECKING:
     from ringrift.selfplay.engines import Engines
@@ -47,6 +47,13 @@ Lanes = Annotated[
         "they take turns. 0: 2 on a GPU, else 1. Default: settings",
         min=0,
         max=64,
+    ),
+]
+Backend = Annotated[
+    str | None,
+    typer.Option(
+        help="what computes the network: auto (the fastest by timing), torch, openvino or onnx. "
+        "Default: settings"
     ),
 ]
 
@@ -85,6 +92,8 @@ class Order:
     model: Path | None
     checkpoint_seconds: float
     lanes: int = 0
+    #: What computes the network, as for `produce_shard`.
+    backend: str = "torch"
 
     @property
     def again(self) -> str:
@@ -117,6 +126,7 @@ class Order:
                         tell,
                         checkpoint_seconds=self.checkpoint_seconds,
                         lanes=self.lanes,
+                        backend=self.backend,
                     )
                 )
                 request.check()
@@ -135,14 +145,15 @@ def order(
     seed: int | None,
     known: tuple[float | None, float] = (None, 0.0),
     lanes: int | None = None,
+    backend: str | None = None,
     rotate: bool = False,
 ) -> Order:
     """The shards that hold so many games, each with the search of the settings.
 
     engine, rotate: who plays, as typed; a model is looked up only where one of them has a network.
     run: name that their ids follow from. seed: None draws a fresh one. known: rating and training progress of
-    the model, which a temperature may depend on. lanes: None takes those of the settings. Raises BadInput for
-    whatever is not right.
+    the model, which a temperature may depend on. lanes, backend: None takes those of the settings. Raises
+    BadInput for whatever is not right.
     """
     from ringrift.selfplay.engines import needs_model
     from ringrift.selfplay.shard import ShardSpec
@@ -174,7 +185,22 @@ def order(
         )
         for index, number in enumerate(sizes)
     ]
-    return Order(specs, path, rules.checkpoint_seconds, rules.lanes if lanes is None else lanes)
+    return Order(
+        specs,
+        path,
+        rules.checkpoint_seconds,
+        lanes=rules.lanes if lanes is None else lanes,
+        backend=wish_of(rules.backend if backend is None else backend),
+    )
+
+
+def wish_of(backend: str) -> str:
+    """The backend that somebody named; BadInput for what is none."""
+    from ringrift.nets.choice import WISHES
+
+    if backend not in WISHES:
+        raise BadInput(f"unknown backend {backend!r}: {nearest(backend, WISHES)}")
+    return backend
 
 
 def search_of(

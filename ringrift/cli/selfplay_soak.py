@@ -13,6 +13,7 @@ import typer
 from ringrift.cli.lookup import find_model
 from ringrift.cli.options import Json, Model, Seed, SettingsFile
 from ringrift.cli.selfplay_common import (
+    Backend,
     Engine,
     Lanes,
     Rotate,
@@ -22,6 +23,7 @@ from ringrift.cli.selfplay_common import (
     line_up,
     progress_bar,
     search_of,
+    wish_of,
 )
 from ringrift.cli.stopping import on_request
 from ringrift.configs import Config
@@ -58,6 +60,7 @@ def soak(
     ] = 512,
     simulations: Simulations = None,
     lanes: Lanes = None,
+    backend: Backend = None,
     seed: Seed = None,
     out: Annotated[
         Path | None, typer.Option(help="folder; default: soak/ in the state directory")
@@ -122,6 +125,7 @@ def soak(
         lanes={
             str(one): found.of(one).selfplay.lanes if lanes is None else lanes for one in configs
         },
+        backends={str(one): wish_of(backend or found.of(one).selfplay.backend) for one in configs},
     )
     if state.spec is not None and state.spec["config"] not in searches:
         raise BadInput(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Final
 
@@ -22,6 +23,14 @@ def lacking(kind: str) -> str | None:
     if absent:
         return f"{' and '.join(absent)} not installed: pip install 'ringrift[{kind}]'"
     return None
+
+
+def version_of(package: str) -> str | None:
+    """Version of an installed package; None where there is none."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def require(kind: str) -> None:

@@ -12,7 +12,7 @@ The pool's whole state is kept, searches included, and not only the seeds of the
 games depend on nothing but their seed, yet the order in which they end, and so the file, depends on
 how far each is; and a large board's games in flight are half an hour of work.
 
-A checkpoint is used only by the same spec with the same backend, torch and compiled kernels, since
+A checkpoint is used only by the same spec with the same backend, library and compiled kernels, since
 all of these decide bits. Who goes on takes the backend and the lanes that the checkpoint names, where
 they can be had. Any other, and a damaged one, is moved to quarantine with its reason, and the shard
 begins again.
@@ -28,7 +28,6 @@ import secrets
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -40,6 +39,7 @@ from numpy.typing import NDArray
 from ringrift import compile as compiling
 from ringrift.errors import BadInput
 from ringrift.nets.cpu import cpu_flags
+from ringrift.nets.presence import PACKAGES, version_of
 from ringrift.rules.lines import parse_object
 from ringrift.selfplay.leftovers import SUFFIX
 
@@ -70,12 +70,14 @@ def checkpoint_path(folder: Path, shard: str) -> Path:
 
 def identity(spec: Mapping[str, Any]) -> dict[str, Any]:
     """Everything that a checkpoint must agree with; spec: the header of the shard, backend included."""
+    kind = str((spec.get("backend") or {}).get("kind"))
+    library = PACKAGES[kind][0] if kind in PACKAGES else "torch"
     return {
         "t": "checkpoint",
         "v": VERSION,
         "spec": json.loads(json.dumps(spec)),
         "kernels": compiling.cache_key(),
-        "torch": version("torch"),
+        library: version_of(library),
         "cpu": hashlib.sha256(" ".join(sorted(cpu_flags())).encode()).hexdigest()[:16],
     }
 

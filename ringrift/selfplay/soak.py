@@ -59,6 +59,8 @@ class Plan:
     games: int | None = None
     #: Config -> lanes of its shards, as for `produce_shard`.
     lanes: Mapping[str, int] = field(default_factory=dict)
+    #: Config -> what computes its network, as for `produce_shard`.
+    backends: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -171,6 +173,7 @@ def play_one(
             each=each,
             checkpoint_seconds=plan.checkpoint_seconds,
             lanes=plan.lanes.get(str(spec.config), 0),
+            backend=plan.backends.get(str(spec.config), "torch"),
         )
     except Interrupted:
         state.save(folder)

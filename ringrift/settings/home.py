@@ -5,6 +5,7 @@
     home/
       shards/  datasets/  models/  runs/    files named by their content
       quarantine/                           bad files, each with its reason
+      backends/                             which backend was timed as the fastest
       logs/  broker/                        of the embedded parts
       ringrift.db                           the ledger
 """

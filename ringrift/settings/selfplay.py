@@ -24,6 +24,7 @@ class SelfplaySettings(Section):
     checkpoint_seconds: Annotated[float, Field(ge=1, le=86_400)]
     slots: Annotated[int, Field(ge=1, le=4096)]
     lanes: Annotated[int, Field(ge=0, le=64)]
+    backend: Literal["auto", "torch", "openvino", "onnx"]
     simulations: Annotated[int, Field(ge=2, le=4096)]
     fast_simulations: Annotated[int, Field(ge=1, le=4096)]
     full_search_fraction: Annotated[float, Field(gt=0, le=1)]

@@ -15,6 +15,7 @@ from ringrift.selfplay import backends, checkpoint, shard
 from ringrift.selfplay.checkpoint import checkpoint_path
 from ringrift.selfplay.pool import SelfplayParameters
 from ringrift.selfplay.shard import ShardSpec, produce_shard
+from ringrift.settings import home
 
 HEX = Config("hex8", 2)
 FAST = SelfplayParameters(simulations=4, fast_simulations=2, full_search_fraction=0.3, slots=4)
@@ -36,19 +37,24 @@ def stop(_):
 
 
 def test_timed_once(model_of, spec, tmp_path, monkeypatch):
-    """By itself a process times all that is here before its first shard, says what it tried, and keeps to it."""
+    """The first process of a state directory times all that is here and says what it tried; all others keep to it."""
     monkeypatch.setattr(backends, "_chosen", {})
     with capture_logs() as said:
         first = produce_shard(spec, model_of(HEX)[0], tmp_path / "a", backend="auto")
         second = produce_shard(spec, model_of(HEX)[0], tmp_path / "b", backend="auto")
-    [entry] = [line for line in said if line["event"] == "backend chosen"]
+        monkeypatch.setattr(backends, "_chosen", {})  # as another process has it
+        monkeypatch.setattr(backends, "choose_backend", None)
+        third = produce_shard(spec, model_of(HEX)[0], tmp_path / "c", backend="auto")
+    [entry, later] = [line for line in said if line["event"].startswith("backend")]
+    assert (entry["event"], later["event"]) == ("backend chosen", "backend as timed before")
+    assert all(entry[key] == later[key] for key in ("backend", "tried", "evaluations_per_second"))
     assert Backend(entry["backend"], entry["dtype"], entry["batch"], entry["threads"]) == (
         first.backend
     )
     assert first.backend.batch == spec.search.slots
     for kind in set(present()) - {"torch-cuda"}:
         assert "torch-cuda" in present() or any(kind in text for text in entry["tried"])
-    assert first.sha256 == second.sha256
+    assert first.sha256 == second.sha256 == third.sha256
     assert RecordReader(first.path).spec["backend"] == first.backend.to_dict()
 
 
@@ -112,3 +118,14 @@ def test_a_wrong_name(model_of, spec, tmp_path):
     """A backend that does not exist is refused with the nearest that does."""
     with pytest.raises(BadInput, match="unknown backend 'onix': did you mean 'onnx'"):
         produce_shard(spec, model_of(HEX)[0], tmp_path, backend="onix")
+
+
+def test_what_was_kept_and_cannot_be_read_is_timed_again(model_of, spec, tmp_path, monkeypatch):
+    """A damaged file of the state directory costs another timing, no more."""
+    for _ in range(2):
+        monkeypatch.setattr(backends, "_chosen", {})
+        with capture_logs() as said:
+            produce_shard(spec, model_of(HEX)[0], tmp_path / "out", backend="auto")
+        assert "backend chosen" in {line["event"] for line in said}
+        [kept] = (home() / backends.FOLDER).glob("*.json")
+        kept.write_text("{")
