@@ -20,7 +20,7 @@ from ringrift.search.kernels.heuristic import choose_greedy
 FOLDER = Path(__file__).parents[2] / "tests" / "data" / "endgames"
 
 #: Configurations with a set of endgames.
-KEPT = tuple(Config.parse(name) for name in ("hex8:2", "square8:2", "hex8:3"))
+KEPT = tuple(Config.parse(name) for name in ("hex8:2", "square8:2", "hex8:3", "square8:3"))
 
 #: Different positions of a kept endgame.
 FEWEST, MOST = 1_000, 15_000
@@ -78,6 +78,26 @@ def worth_keeping(solution: Solution) -> bool:
     )
 
 
+def solved(config: Config, seed: int, game: Game, solver: Solver) -> Endgame | None:
+    """The endgame that a seed composes, or None where it is too large or not worth keeping."""
+    try:
+        solution = solver.solve(game.states[0])
+    except TooLargeError:
+        return None
+    if not worth_keeping(solution):
+        return None
+    return Endgame(
+        config,
+        seed,
+        game.state_plus(),
+        solution.winning,
+        solution.losing,
+        solution.nodes,
+        solution.root.decisions,
+        one_ply(game),
+    )
+
+
 def endgames(config: Config, count: int, first_seed: int = 1) -> Iterator[Endgame]:
     """The first ``count`` endgames worth keeping, at most half of them such that one ply is enough."""
     solver = Solver(config, MOST)
@@ -88,22 +108,9 @@ def endgames(config: Config, count: int, first_seed: int = 1) -> Iterator[Endgam
         game = compose(config, seed)
         if game is None or game.result is not None:
             continue
-        try:
-            solution = solver.solve(game.states[0])
-        except TooLargeError:
+        found = solved(config, seed, game, solver)
+        if found is None:
             continue
-        if not worth_keeping(solution):
-            continue
-        found = Endgame(
-            config,
-            seed,
-            game.state_plus(),
-            solution.winning,
-            solution.losing,
-            solution.nodes,
-            solution.root.decisions,
-            one_ply(game),
-        )
         if found.one_ply_is_right:
             if easy == count // 2:
                 continue

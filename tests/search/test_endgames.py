@@ -16,6 +16,7 @@ def test_the_set():
     for players in (2, 3):
         kept = [e for config in KEPT if config.players == players for e in read(config)]
         assert len(kept) >= 50
+        assert len({e.config.board for e in kept}) == 2
         assert all(e.nodes >= 1000 and e.decisions >= 3 for e in kept)
         assert all(e.winning and e.losing for e in kept)
         assert all(e.one_ply in e.winning + e.losing for e in kept)
