@@ -18,7 +18,9 @@ from ringrift.data.gates import parity_of, quality_of
 from ringrift.errors import BadInput, Interrupted
 from ringrift.nets.backend import Backend
 from ringrift.nets.checkpoint import load_model
+from ringrift.nets.choice import dtype_of
 from ringrift.nets.evaluators import make_evaluator
+from ringrift.nets.presence import present
 from ringrift.rules.game import opening
 from ringrift.rules.records import RecordReader
 from ringrift.search.evaluator import Evaluator, UniformEvaluator
@@ -283,7 +285,8 @@ def test_ctrl_c_ends_the_threads(pool_of):
         (0, "torch-cuda", 64, 1, 1),
         (1, "torch-cuda", 64, 500, 1),
         (3, "torch-cpu", 64, 500, 3),
-        (3, "torch-cpu", 2, 500, 2),
+        (0, "openvino", 64, 500, 1),
+        (3, "onnx", 2, 500, 2),
     ],
 )
 def test_number_of_lanes(wanted, kind, slots, games, lanes):
@@ -404,3 +407,17 @@ def test_a_checkpoint_goes_on_in_its_own_lanes(model_of, spec, whole, tmp_path, 
     made = produce_shard(spec, model_of(HEX)[0], tmp_path, lanes=3)
     assert (made.lanes, made.sha256) == (2, whole.sha256)
     assert not (tmp_path / "quarantine").exists()
+
+
+@pytest.mark.parametrize("kind", [kind for kind in present() if kind != "torch-cuda"])
+def test_every_backend_serves_threads(model_of, device, pool_of, kind):
+    """With each backend of this machine two lanes in threads play the very games that they play in turn."""
+    net = load_model(model_of(HEX)[0], HEX).net
+    backend = Backend(kind, dtype_of(kind), 4)
+    games = []
+    for threads in (THREADS, TURNS):
+        evaluators = [make_evaluator(net, backend) for _ in range(2)]
+        found = evaluators if threads else [Background(one, device) for one in evaluators]
+        games.append(play(pool_of(2, threads, found), SEEDS[:6]))
+    assert games[0] == games[1]
+    assert len(games[0]) == 6
