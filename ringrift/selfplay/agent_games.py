@@ -221,9 +221,8 @@ class AgentPool:
         form: dict[str, Any] = {name: (array.dtype, array.shape) for name, array in own.items()}
         form |= {"counted": (np.dtype(np.int64), (1,))}
         form |= {
-            name: (np.dtype(dtype), (array.size,))
+            name: (np.dtype(dtype), (arrays[name].size if name in arrays else 0,))
             for name, dtype in _FOUND.items()
-            if (array := arrays.get(name)) is not None
         }
         if form != {name: (array.dtype, array.shape) for name, array in arrays.items()}:
             raise BadInput("its arrays are not those of this pool")
