@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
+from ringrift.rules.legal import Legal
 from ringrift.search.evaluator import Evaluator
 
 Said = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -23,10 +24,10 @@ class Background:
         self._device = device
         self._said: Future[Said] | None = None
 
-    def submit(self, states: NDArray[np.uint16]) -> None:
+    def submit(self, states: NDArray[np.uint16], legal: Legal) -> None:
         """As `Evaluator.submit`."""
         assert self._said is None, "an evaluation is under way"
-        self._said = self._device.submit(self.inner.evaluate, states)
+        self._said = self._device.submit(self.inner.evaluate, states, legal)
 
     def wait(self) -> Said:
         """As `Evaluator.wait`."""
@@ -34,7 +35,7 @@ class Background:
         said, self._said = self._said, None
         return said.result()
 
-    def evaluate(self, states: NDArray[np.uint16]) -> Said:
+    def evaluate(self, states: NDArray[np.uint16], legal: Legal) -> Said:
         """As `Evaluator.evaluate`."""
-        self.submit(states)
+        self.submit(states, legal)
         return self.wait()

@@ -11,6 +11,7 @@ from ringrift.nets.arch import Arch
 from ringrift.nets.checkpoint import init_model
 from ringrift.nets.choice import default_backend
 from ringrift.nets.evaluators import make_evaluator
+from ringrift.rules.legal import legal_of
 from ringrift.settings import Settings
 
 BATCH = 64
@@ -27,10 +28,11 @@ def evaluate(name: str, repeats: int) -> Timing:
     random = AgentSpec("random")
     spec = MatchSpec(config, random, random, games=BATCH * 2, seed=1, opening_plies=20)
     states, _ = openings(spec, range(BATCH))
+    legal = legal_of(config, states)
 
     def work() -> None:
         for _ in range(CALLS):
-            evaluator.evaluate(states)
+            evaluator.evaluate(states, legal)
 
     return repeat(work, items=BATCH * CALLS, repeats=repeats)
 

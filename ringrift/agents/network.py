@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ringrift.agents.evaluators import load_evaluator, pool_of
 from ringrift.agents.spec import AgentSpec
 from ringrift.configs import Config
-from ringrift.rules.boards import tables
+from ringrift.rules.legal import legal_of
 from ringrift.search.gumbel import SearchPool
 from ringrift.search.kernels.prior import choose_prior
 
@@ -38,6 +38,7 @@ class NetworkAgent:
         actions = np.empty(len(states), np.int32)
         for first in range(0, len(states), BATCH):
             part = states[first : first + BATCH]
-            logits, _ = self.evaluator.evaluate(part)
-            choose_prior(part, tables(self.config.board), logits, actions[first : first + BATCH])
+            legal = legal_of(self.config, part)
+            logits, _ = self.evaluator.evaluate(part, legal)
+            choose_prior(*legal, logits, actions[first : first + BATCH])
         return actions

@@ -20,7 +20,8 @@ from ringrift.agents.spec import AgentSpec
 from ringrift.agents.thought import Info, Thought
 from ringrift.configs import Config
 from ringrift.errors import BadInput
-from ringrift.rules.boards import board, tables
+from ringrift.rules.boards import board
+from ringrift.rules.legal import legal_of
 from ringrift.search.gumbel import SearchPool
 from ringrift.search.kernels import lockstep
 from ringrift.search.kernels.prior import choose_prior
@@ -61,9 +62,10 @@ class NetworkThinker:
 
     def _prior(self, states: NDArray[np.uint16]) -> Thought:
         yield None
-        logits, values = self.evaluator.evaluate(states)
+        legal = legal_of(self.config, states)
+        logits, values = self.evaluator.evaluate(states, legal)
         actions = np.empty(1, np.int32)
-        choose_prior(states, tables(self.config.board), logits, actions)
+        choose_prior(*legal, logits, actions)
         yield Info(1, 1, (int(actions[0]),), tuple(values[0].tolist()))
         return int(actions[0])
 
@@ -123,9 +125,7 @@ def _one_search(
     lockstep.begin_all(pool.trees, slots, states, 0, 1, row, 0.0, np.zeros(1, np.uint64))
     evaluations = 0
     while True:
-        leaves = lockstep.collect(
-            pool.trees, slots, pool.scratch, pool.tables, pool.batch_states, pool.batch_slots
-        )
+        leaves = lockstep.collect(pool.trees, slots, pool.scratch, pool.tables, pool.batch)
         if leaves == 0:
             return 0
         pool.evaluate_batch(leaves)

@@ -16,6 +16,7 @@ from ringrift.nets.cpu import cpu_has_bf16
 from ringrift.nets.evaluators import make_evaluator
 from ringrift.nets.network import Network
 from ringrift.nets.presence import lacking, present, require
+from ringrift.rules.legal import legal_of
 
 #: What a person asks for: the fastest by timing, or a kind by name; "torch" is on the GPU where there is one.
 WISHES: Final = ("auto", "torch", "openvino", "onnx")
@@ -108,12 +109,13 @@ def time_backend(
     """Measure a backend on full batches of `states` uint16[n, 6, N], repeated or cut to its size."""
     evaluator = make_evaluator(net, backend)
     rows = np.ascontiguousarray(np.resize(states, (backend.batch, *states.shape[1:])))
-    evaluator.evaluate(rows)
+    legal = legal_of(net.config, rows)
+    evaluator.evaluate(rows, legal)
     best = float("inf")
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or best == float("inf"):
         start = time.perf_counter()
-        evaluator.evaluate(rows)
+        evaluator.evaluate(rows, legal)
         # The fastest call is the least disturbed one: other workers share the machine.
         best = min(best, time.perf_counter() - start)
     return Timing(backend, backend.batch / best)

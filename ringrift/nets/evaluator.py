@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ringrift.configs import Config
 from ringrift.nets.backend import Backend
 from ringrift.nets.readout import Readout
+from ringrift.rules.legal import Legal
 
 #: policy [B, S, S, Q], float32 or the bits of bfloat16 as uint16; tail float32[B, 2]; value float32[B, P].
 Answer = tuple[NDArray[Any], NDArray[np.float32], NDArray[np.float32]]
@@ -40,18 +41,19 @@ class NetworkEvaluator(abc.ABC):
     def _answer(self) -> Answer:
         """What the network made of them."""
 
-    def submit(self, states: NDArray[np.uint16]) -> None:
-        """Start on states uint16[B, 6, N], none over; B is at most `batch_size`. `wait` must follow.
+    def submit(self, states: NDArray[np.uint16], legal: Legal) -> None:
+        """Start on states uint16[B, 6, N], none over, and their legal actions; B is at most `batch_size`.
 
-        The states are copied or done with when this returns; at most one batch is under way.
+        `wait` must follow. The states are copied or done with when this returns, the actions are kept until `wait`; at
+        most one batch is under way.
         """
         assert not self._busy, "the last batch was not waited for"
-        self._readout.write(states)
+        self._readout.write(states, legal)
         self._start()
         self._busy = True
 
     def wait(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return logits float32[B, A] (legality not looked at) and values float32[B, P] of what was submitted.
+        """Return logits float32[L] of the legal actions and values float32[B, P] of what was submitted.
 
         Values are win probabilities of absolute seats and sum to 1. The arrays hold until the next `wait`.
         """
@@ -60,10 +62,10 @@ class NetworkEvaluator(abc.ABC):
         return self._readout.read(*self._answer())
 
     def evaluate(
-        self, states: NDArray[np.uint16]
+        self, states: NDArray[np.uint16], legal: Legal
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """`submit` and `wait` in one."""
-        self.submit(states)
+        self.submit(states, legal)
         return self.wait()
 
     def __repr__(self) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ringrift.configs import Config
 from ringrift.rules.boards import board
+from ringrift.rules.legal import Legal
 
 
 @runtime_checkable
@@ -26,7 +27,7 @@ class Evaluator(Protocol):
     #: Rows computed per call; a call may bring fewer.
     batch_size: int
 
-    def submit(self, states: NDArray[np.uint16]) -> None:
+    def submit(self, states: NDArray[np.uint16], legal: Legal) -> None:
         """Begin to evaluate states, as given to `evaluate`; they must not change before `wait`."""
         ...
 
@@ -35,12 +36,13 @@ class Evaluator(Protocol):
         ...
 
     def evaluate(
-        self, states: NDArray[np.uint16]
+        self, states: NDArray[np.uint16], legal: Legal
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Evaluate states uint16[B, 6, N] in which a decision is due.
 
-        Returns logits float32[B, A] over the action space, legal or not, and values float32[B, P], the
-        probability that each absolute seat wins (sum 1). Both hold until the next call.
+        legal: their legal actions, L in all; nothing is said of others, which are a hundred times as many. Returns
+        logits float32[L] in the order of those, and values float32[B, P], the probability that each absolute seat
+        wins (sum 1). Both hold until the next call.
         """
         ...
 
@@ -52,14 +54,14 @@ class AtOnce(ABC):
 
     @abstractmethod
     def evaluate(
-        self, states: NDArray[np.uint16]
+        self, states: NDArray[np.uint16], legal: Legal
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """As `Evaluator.evaluate`."""
 
-    def submit(self, states: NDArray[np.uint16]) -> None:
+    def submit(self, states: NDArray[np.uint16], legal: Legal) -> None:
         """Evaluate; as `Evaluator.submit`."""
         assert self._said is None, "an evaluation is under way"
-        self._said = self.evaluate(states)
+        self._said = self.evaluate(states, legal)
 
     def wait(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return what was found; as `Evaluator.wait`."""
@@ -75,12 +77,13 @@ class UniformEvaluator(AtOnce):
         """Serve states of one configuration."""
         self.config = config
         self.batch_size = batch_size
-        actions = board(config.board).num_actions(config.players)
-        self._logits = np.zeros((batch_size, actions), np.float32)
+        self._logits = np.zeros(
+            batch_size * board(config.board).num_actions(config.players), np.float32
+        )
         self._values = np.full((batch_size, config.players), 1 / config.players, np.float32)
 
     def evaluate(
-        self, states: NDArray[np.uint16]
+        self, states: NDArray[np.uint16], legal: Legal
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return zeros and equal chances; shapes as in `Evaluator.evaluate`."""
-        return self._logits[: len(states)], self._values[: len(states)]
+        return self._logits[: len(legal.actions)], self._values[: len(states)]

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from ringrift.errors import BadInput, nearest
 from ringrift.rules.boards import board, tables
 from ringrift.rules.kernels.constants import NUM_FIELDS
+from ringrift.rules.legal import Legal
 from ringrift.search.evaluator import Evaluator
 from ringrift.search.kernels import lockstep
-from ringrift.search.kernels.lockstep import Slots, make_scratch
+from ringrift.search.kernels.lockstep import Slots, make_batch, make_scratch
 from ringrift.search.kernels.tree import make_trees
 
 #: Rules of the search: Gumbel (Danihelka 2022), or plain PUCT (Silver 2018).
@@ -150,8 +151,7 @@ class SearchPool:
             rng=np.zeros(slots, np.uint64),
         )
         self.scratch = make_scratch(actions, nodes)
-        self.batch_states = np.zeros((slots, NUM_FIELDS, geometry.n), np.uint16)
-        self.batch_slots = np.zeros(slots, np.int32)
+        self.batch = make_batch(slots, actions, NUM_FIELDS, geometry.n)
 
     def evaluate_batch(self, leaves: int) -> None:
         """Let the network see the collected leaves and take in what it says."""
@@ -160,14 +160,14 @@ class SearchPool:
 
     def submit(self, leaves: int) -> None:
         """Show the network the collected leaves; nothing else may be done with these trees before `absorb`."""
-        self.evaluator.submit(self.batch_states[:leaves])
+        b = self.batch
+        legal = Legal(b.start[: leaves + 1], b.actions[: b.start[leaves]])
+        self.evaluator.submit(b.states[:leaves], legal)
 
     def absorb(self, leaves: int) -> None:
         """Wait for what the network says of the submitted leaves, and take it in."""
         logits, values = self.evaluator.wait()
-        lockstep.absorb(
-            self.trees, self.slots, self.scratch, self.batch_slots, leaves, logits, values
-        )
+        lockstep.absorb(self.trees, self.slots, self.scratch, self.batch, leaves, logits, values)
 
     def search(
         self, states: NDArray[np.uint16], seeds: NDArray[np.uint64], noise: float = 0.0
@@ -233,7 +233,6 @@ class SearchPool:
             self.slots,
             self.scratch,
             self.tables,
-            self.batch_states,
-            self.batch_slots,
+            self.batch,
         ):
             self.evaluate_batch(leaves)

@@ -172,7 +172,7 @@ class Networked:
         slots.budget[:n] = budget
         slots.noise[:n] = self.temperatures.at(decisions)
         while leaves := lockstep.collect(
-            trees, slots, scratch, pool.tables, pool.batch_states, pool.batch_slots
+            trees, slots, scratch, pool.tables, pool.batch
         ):
             pool.evaluate_batch(leaves)
             self.evaluations += leaves

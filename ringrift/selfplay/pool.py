@@ -231,8 +231,7 @@ class SelfplayPool:
             s.slots,
             s.scratch,
             self.tables,
-            s.batch_states,
-            s.batch_slots,
+            s.batch,
             self._finished,
         )
         games = []

@@ -13,7 +13,7 @@ from ringrift.nets.choice import default_backend
 from ringrift.nets.torch_evaluator import TorchEvaluator
 from ringrift.search.evaluator import UniformEvaluator
 from tests.nets.models import speaking_model
-from tests.nets.positions import actions_of
+from tests.nets.positions import actions_of, whole
 from tests.search.decisions import decision_positions
 
 HEX = Config("hex8", 2)
@@ -45,7 +45,7 @@ def test_policy_only_plays_the_best_legal_logit(model, states):
     assert (agent.choose(states, seeds_for(70, 2)) == chosen).all()
     evaluator = TorchEvaluator(load_model(path).net, default_backend(64))
     for i in range(70):
-        logits = evaluator.evaluate(states[i : i + 1])[0][0]
+        logits = whole(evaluator, states[i : i + 1])[0][0]
         legal = actions_of(HEX, states, i)
         assert chosen[i] in legal
         assert logits[chosen[i]] == logits[legal].max()
@@ -83,6 +83,6 @@ def test_an_untrained_network_needs_no_computing(config):
     quick, slow = evaluator_of(untrained, backend), TorchEvaluator(untrained, backend)
     assert isinstance(quick, UniformEvaluator)
     positions = decision_positions(config, 16, seed=2)
-    for found, expected in zip(quick.evaluate(positions), slow.evaluate(positions), strict=True):
+    for found, expected in zip(whole(quick, positions), whole(slow, positions), strict=True):
         assert (found == expected).all()
     assert isinstance(evaluator_of(speaking_model(config, SMALL, 3), backend), TorchEvaluator)

@@ -4,12 +4,13 @@ from functools import cache
 
 import numpy as np
 
-from ringrift.rules.boards import tables
+from ringrift.rules.boards import board, tables
 from ringrift.rules.game import opening
 from ringrift.rules.kernels import constants as k
 from ringrift.rules.kernels.apply import apply_move
 from ringrift.rules.kernels.moves import legal_actions
 from ringrift.rules.kernels.play import playout, replay
+from ringrift.rules.legal import Legal
 
 
 @cache
@@ -28,6 +29,19 @@ def actions_of(config, states, g):
     """All legal actions of state g, sorted."""
     out = np.empty(k.MAX_MOVES, np.int32)
     return np.sort(out[: legal_actions(states, g, tables(config.board), out)])
+
+
+def whole_space(config, count):
+    """All actions of the space for so many positions, as if all were legal: what a network says of any of them."""
+    actions = board(config.board).num_actions(config.players)
+    start = np.arange(count + 1, dtype=np.int32) * actions
+    return Legal(start, np.tile(np.arange(actions, dtype=np.int32), count))
+
+
+def whole(evaluator, states):
+    """What an evaluator says of all actions, float32[B, A], and its values, float32[B, P]; copies."""
+    logits, values = evaluator.evaluate(states, whole_space(evaluator.config, len(states)))
+    return logits.reshape(len(states), -1).copy(), values.copy()
 
 
 def random_positions(config, games, seed, most=400):

@@ -18,7 +18,7 @@ from ringrift.nets.evaluators import make_evaluator
 from ringrift.nets.presence import lacking, present
 from tests.nets.agreement import by_hand, distance, within
 from tests.nets.models import lively_model
-from tests.nets.positions import random_positions
+from tests.nets.positions import random_positions, whole
 
 HEX = Config("hex8", 2)
 
@@ -71,7 +71,7 @@ def test_a_backend_by_name(wish):
     backend = named_backend(wish, 16)
     assert backend.kind.startswith(wish)
     net, states = lively_model(HEX), random_positions(HEX, 1, 3, 16)
-    found = make_evaluator(net, backend).evaluate(states)
+    found = whole(make_evaluator(net, backend), states)
     assert within(distance(by_hand(net, states), found, states, HEX), BOUNDS[backend.dtype])
 
 

@@ -13,7 +13,7 @@ from ringrift.nets.cuda_evaluator import CudaEvaluator
 from ringrift.nets.readout import Readout
 from tests.nets.agreement import by_hand, distance, within
 from tests.nets.models import lively_model
-from tests.nets.positions import random_positions
+from tests.nets.positions import random_positions, whole, whole_space
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 HEX = Config("hex8", 2)
@@ -55,10 +55,11 @@ def test_two_batches_under_way():
     for at in range(0, len(states) - 64 + 1, 64):
         parts = [slice(at, at + 32), slice(at + 32, at + 64)]
         for evaluator, part in zip(pair, parts, strict=True):
-            evaluator.submit(states[part])
+            evaluator.submit(states[part], whole_space(HEX, 32))
         for evaluator, part in zip(pair, parts, strict=True):
             exact = (expected[0][part], expected[1][part])
-            found = evaluator.wait()
+            logits, values = evaluator.wait()
+            found = (logits.reshape(32, -1), values)
             assert within(distance(exact, found, states[part], HEX), BOUNDS["float16"])
 
 
@@ -67,11 +68,11 @@ def test_a_graph_says_what_its_kernels_say(monkeypatch):
     """Replayed as a graph or launched one by one, where a capture fails: the same bits."""
     net, states = lively_model(HEX), random_positions(HEX, 2, 3, 32)
     backend = Backend("torch-cuda", "float16", 32)
-    graph = [part.copy() for part in CudaEvaluator(net, backend).evaluate(states)]
+    graph = whole(CudaEvaluator(net, backend), states)
 
     def refuse(*args, **kwargs):
         raise RuntimeError("no capture")
 
     monkeypatch.setattr(torch.cuda, "graph", refuse)
-    single = CudaEvaluator(net, backend).evaluate(states)
+    single = whole(CudaEvaluator(net, backend), states)
     assert all(np.array_equal(a, b) for a, b in zip(graph, single, strict=True))

@@ -13,7 +13,7 @@ from ringrift.rules.boards import board
 from ringrift.search.evaluator import Evaluator
 from tests.nets.agreement import by_hand, distance, within
 from tests.nets.models import lively_model
-from tests.nets.positions import random_positions
+from tests.nets.positions import random_positions, whole, whole_space
 
 HEX = Config("hex8", 2)
 
@@ -34,7 +34,7 @@ def test_float32_is_the_network(config):
     """The float32 evaluator says what the network says, in action order and for absolute seats."""
     net, states = lively_model(config), random_positions(config, 1, 3, 20)
     evaluator = make_evaluator(net, Backend("torch-cpu", "float32", 32))
-    logits, values = evaluator.evaluate(states)
+    logits, values = whole(evaluator, states)
     assert isinstance(evaluator, Evaluator)
     assert logits.shape == (len(states), board(config.board).num_actions(config.players))
     expected_logits, expected_values = by_hand(net, states)
@@ -56,7 +56,7 @@ def test_each_backend_stays_within_its_bounds(backend, name):
     assert exact[0].std() > 0.3
     evaluator = make_evaluator(net, Backend(*backend, rows))
     batches = (states[:rows], states[rows:])
-    parts = [[part.copy() for part in evaluator.evaluate(batch)] for batch in batches]
+    parts = [whole(evaluator, batch) for batch in batches]
     found = [np.concatenate(column) for column in zip(*parts, strict=True)]
     assert within(distance(exact, found, states, config), BOUNDS[backend[1]])
 
@@ -65,7 +65,7 @@ def test_each_backend_stays_within_its_bounds(backend, name):
 def test_the_default_network_stays_within_the_bounds(backend):
     """The same holds for a network of the size that the settings have: rounding adds up over its layers."""
     net, states = lively_model(HEX, Arch(64, 6)), random_positions(HEX, 3, 3, 64)
-    found = make_evaluator(net, Backend(*backend, 64)).evaluate(states)
+    found = whole(make_evaluator(net, Backend(*backend, 64)), states)
     assert within(distance(by_hand(net, states), found, states, HEX), BOUNDS[backend[1]])
 
 
@@ -84,12 +84,12 @@ def test_part_batches(backend):
     """A row's bits depend neither on how full the batch is nor on what an earlier batch left behind."""
     net, states = lively_model(HEX), random_positions(HEX, 3, 3, 64)
     evaluator = make_evaluator(net, Backend(*backend, 64))
-    logits, values = (part.copy() for part in evaluator.evaluate(states))
+    logits, values = whole(evaluator, states)
     for count in (1, 7, 40):
-        some_logits, some_values = evaluator.evaluate(states[:count])
+        some_logits, some_values = whole(evaluator, states[:count])
         assert (some_logits == logits[:count]).all()
         assert (some_values == values[:count]).all()
-    fresh = make_evaluator(net, Backend(*backend, 64)).evaluate(states[:7])
+    fresh = whole(make_evaluator(net, Backend(*backend, 64)), states[:7])
     assert (fresh[0] == logits[:7]).all()
 
 
@@ -98,14 +98,15 @@ def test_submit_and_wait(backend):
     """Two evaluators with a batch each under way, and states that are gone by then, answer as `evaluate` does."""
     net, states = lively_model(HEX), random_positions(HEX, 3, 3, 64)
     first, second = (make_evaluator(net, Backend(*backend, 32)) for _ in range(2))
-    expected = [[part.copy() for part in first.evaluate(states[i : i + 32])] for i in (0, 32)]
+    expected = [whole(first, states[i : i + 32]) for i in (0, 32)]
+    legal = whole_space(HEX, 32)
     lent = states.copy()
-    first.submit(lent[:32])
-    second.submit(lent[32:])
+    first.submit(lent[:32], legal)
+    second.submit(lent[32:], legal)
     lent[:] = 0
     for evaluator, answer in ((second, expected[1]), (first, expected[0])):
         for found, wanted in zip(evaluator.wait(), answer, strict=True):
-            assert (found == wanted).all()
+            assert (found == wanted.reshape(found.shape)).all()
 
 
 def test_every_kind_has_an_evaluator():
@@ -118,7 +119,7 @@ def test_stored_models_evaluate_alike(tmp_path):
     net, states = lively_model(HEX), random_positions(HEX, 1, 3, 16)
     path, _ = save_model(net, tmp_path)
     backend = Backend("torch-cpu", "float32", 16)
-    here = make_evaluator(net, backend).evaluate(states)
-    there = make_evaluator(load_model(path, HEX).net, backend).evaluate(states)
+    here = whole(make_evaluator(net, backend), states)
+    there = whole(make_evaluator(load_model(path, HEX).net, backend), states)
     assert (here[0] == there[0]).all()
     assert (here[1] == there[1]).all()

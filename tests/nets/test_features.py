@@ -16,7 +16,7 @@ from ringrift.rules.kernels import constants as k
 from ringrift.rules.kernels.symmetry import transform_states
 from ringrift.rules.symmetry import symmetries
 from tests.nets.naive_features import naive_planes, naive_scalars
-from tests.nets.positions import random_positions
+from tests.nets.positions import random_positions, whole_space
 
 
 def features_of(config, states):
@@ -77,12 +77,13 @@ def test_policy_is_read_in_action_order(config):
     grid = (grid.view(np.uint32) & 0xFFFF0000).view(np.float32)  # representable in bfloat16
     tail = random.standard_normal((3, 2)).astype(np.float32)
     out = np.zeros((3, planes * t.n + 2), np.float32)
-    read_policy(grid, tail, 3, t, out)
+    legal = whole_space(config, 3)
+    read_policy(grid, tail, 3, t, *legal, out.reshape(-1))
     expected = grid[:, t.row, t.bit].transpose(0, 2, 1).reshape(3, -1)
     assert (out == np.concatenate([expected, tail], 1)).all()
     other = np.zeros_like(out)
     bits = (grid.view(np.uint32) >> 16).astype(np.uint16)
-    read_policy_bf16(bits, tail, 3, t, other.view(np.uint32))
+    read_policy_bf16(bits, tail, 3, t, *legal, other.view(np.uint32).reshape(-1))
     assert (out == other).all()
 
 

@@ -19,13 +19,13 @@ from ringrift.nets.evaluators import make_evaluator
 from ringrift.nets.choice import choose_backend
 from ringrift.errors import BadInput
 from tests.nets.models import lively_model
-from tests.nets.positions import random_positions
+from tests.nets.positions import random_positions, whole
 from ringrift.configs import Config
 config = Config("hex8", 2)
 net, states = lively_model(config), random_positions(config, 1, 1, 8)
 for kind in ("openvino", "onnx"):
     try:
-        make_evaluator(net, Backend(kind, "float32", 8)).evaluate(states)
+        whole(make_evaluator(net, Backend(kind, "float32", 8)), states)
         print(kind, "works")
     except BadInput as error:
         print(error)

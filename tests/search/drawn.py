@@ -79,8 +79,7 @@ def plant(pool, g, root):
         for i, action in enumerate(node.actions):
             e = first + i
             trees.action[g, e], trees.logit[g, e] = action, node.logits[i]
-            if "prior" in trees._fields:
-                trees.prior[g, e] = np.exp(node.logits[i])
+            trees.prior[g, e] = np.exp(node.logits[i])
             trees.visits[g, e], trees.total[g, e] = 0, 0
         for i, child in enumerate(node.children):
             trees.child[g, first + i] = lay(child, k, first + i)
@@ -102,9 +101,7 @@ def search_drawn(pool, roots, seeds, noise=0.0):
         for i in range(len(root.actions)):
             draw = -np.log(-np.log(next(numbers)))
             pool.slots.gumbel[g, i] = np.float32(np.float32(noise) * draw)
-    leaves = lockstep.collect(
-        pool.trees, pool.slots, pool.scratch, pool.tables, pool.batch_states, pool.batch_slots
-    )
+    leaves = lockstep.collect(pool.trees, pool.slots, pool.scratch, pool.tables, pool.batch)
     assert leaves == 0, "a drawn tree has no leaf for the network"
     actions, values = np.empty(len(roots), np.int32), np.empty((len(roots), 4), np.float32)
     lockstep.read_results(pool.trees, pool.slots, pool.scratch, len(roots), actions, values)

@@ -22,16 +22,17 @@ class HashEvaluator(AtOnce):
         self.table = np.random.default_rng(7).normal(0, spread, 2 * actions).astype(np.float32)
         self.actions = actions
 
-    def evaluate(self, states):
-        """Logits float32[B, A] and values float32[B, P] of states uint16[B, 6, N]."""
+    def evaluate(self, states, legal):
+        """Logits float32[L] of the legal actions and values float32[B, P] of states uint16[B, 6, N]."""
         assert len(states) <= self.batch_size
         self.calls += 1
-        logits = np.empty((len(states), self.actions), np.float32)
+        logits = np.empty(len(legal.actions), np.float32)
         values = np.empty((len(states), self.config.players), np.float32)
         for row, state in enumerate(states):
             seed = int.from_bytes(hashlib.sha256(state.tobytes()).digest()[:8], "little")
             start = seed % self.actions
-            logits[row] = self.table[start : start + self.actions]
+            part = slice(legal.start[row], legal.start[row + 1])
+            logits[part] = self.table[start + legal.actions[part]]
             values[row] = np.random.default_rng(seed).dirichlet(np.ones(self.config.players))
         return logits, values
 
@@ -46,7 +47,7 @@ class SeatEvaluator(AtOnce):
         self.value = value
         self.actions = board(config.board).num_actions(config.players)
 
-    def evaluate(self, states):
-        """Logits float32[B, A], all 0, and values float32[B, P]."""
+    def evaluate(self, states, legal):
+        """Logits float32[L], all 0, and values float32[B, P]."""
         values = [self.value(state[k.F_SCALAR]) for state in states]
-        return np.zeros((len(states), self.actions), np.float32), np.array(values, np.float32)
+        return np.zeros(len(legal.actions), np.float32), np.array(values, np.float32)

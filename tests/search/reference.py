@@ -12,6 +12,7 @@ import numpy as np
 from ringrift.rules.boards import board
 from ringrift.rules.game import Game
 from ringrift.rules.kernels import constants as k
+from ringrift.rules.legal import Legal
 
 MASK64 = (1 << 64) - 1
 
@@ -269,9 +270,10 @@ class Search:
         if result is not None:
             players = range(1, self.evaluator.config.players + 1)
             return Node(position, 0, [float(q == result.winner) for q in players])
-        logits, values = self.evaluator.evaluate(position.array()[None])
         actions = position.actions()
-        x = [float(logits[0][a]) for a in actions]
+        legal = Legal(np.array([0, len(actions)], np.int32), np.array(actions, np.int32))
+        logits, values = self.evaluator.evaluate(position.array()[None], legal)
+        x = logits.tolist()
         top = max(x)
         norm = top + log(sum(exp(a - top) for a in x))
         size = len(actions)

@@ -31,9 +31,8 @@ def drawn(c_visit, c_scale):
     trees.edges[0, 0] = 3
     first = int(trees.first_edge[0, 0])
     edges = slice(first, first + 3)
-    trees.logit[0, edges] = np.log([0.5, 0.3, 0.2])
-    if "prior" in trees._fields:
-        trees.prior[0, edges] = (0.5, 0.3, 0.2)
+    trees.prior[0, edges] = (0.5, 0.3, 0.2)
+    trees.logit[0, edges] = np.log(trees.prior[0, edges])
     trees.visits[0, edges] = (2, 1, 0)
     trees.total[0, edges] = (1.2, 0.3, 0)
     trees.value[0, 0] = (0.4, 0.6, 0, 0)

@@ -184,10 +184,10 @@ class SwapFirst(AtOnce):
         self.inner, self.swap = inner, swap
         self.config, self.batch_size = inner.config, inner.batch_size
 
-    def evaluate(self, states):
+    def evaluate(self, states, legal):
         """As the inner one, logit 2 for the swap."""
-        logits, values = self.inner.evaluate(states)
-        logits[:, self.swap] = 2
+        logits, values = self.inner.evaluate(states, legal)
+        logits[legal.actions == self.swap] = 2
         return logits, values
 
 

@@ -142,7 +142,13 @@ class Leaning(UniformEvaluator):
 
     def __init__(self, config, batch_size, favourite):
         super().__init__(config, batch_size)
-        self._logits[:, favourite] = 60.0
+        self.favourite = favourite
+
+    def evaluate(self, states, legal):
+        """As the uniform one, logit 60 for the favourite."""
+        logits, values = super().evaluate(states, legal)
+        logits[:] = np.where(legal.actions == self.favourite, 60.0, 0.0)
+        return logits, values
 
 
 def moves_of(evaluator, parameters, games=12):

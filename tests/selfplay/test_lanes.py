@@ -21,6 +21,7 @@ from ringrift.nets.checkpoint import load_model
 from ringrift.nets.choice import dtype_of
 from ringrift.nets.evaluators import make_evaluator
 from ringrift.nets.presence import present
+from ringrift.rules.legal import legal_of
 from ringrift.rules.game import opening
 from ringrift.rules.records import RecordReader
 from ringrift.search.evaluator import Evaluator, UniformEvaluator
@@ -135,8 +136,8 @@ def test_lanes_overlap_in_turn(pool_of, evaluators_of):
     class Watched(Background):
         """Notes which batches are under way."""
 
-        def submit(self, states):
-            super().submit(states)
+        def submit(self, states, legal):
+            super().submit(states, legal)
             under_way.add(self)
 
         def wait(self):
@@ -161,11 +162,11 @@ def test_lanes_overlap_in_threads(pool_of, evaluators_of):
 
         calls = 0
 
-        def submit(self, states):
+        def submit(self, states, legal):
             self.calls += 1
             if self.calls <= 10:
                 meeting.wait(timeout=60)
-            super().submit(states)
+            super().submit(states, legal)
 
     with ThreadPoolExecutor(2) as device:
         evaluators = [Meets(one, device) for one in evaluators_of(2, THREADS)]
@@ -225,12 +226,12 @@ class Fails(UniformEvaluator):
 
     calls = 0
 
-    def evaluate(self, states):
+    def evaluate(self, states, legal):
         """As the uniform one, twice."""
         self.calls += 1
         if self.calls == 3:
             raise ZeroDivisionError("the device is gone")
-        return super().evaluate(states)
+        return super().evaluate(states, legal)
 
 
 @pytest.mark.parametrize("threads", [TURNS, THREADS])
@@ -265,11 +266,11 @@ def test_ctrl_c_ends_the_threads(pool_of):
 
         calls = 0
 
-        def evaluate(self, states):
+        def evaluate(self, states, legal):
             self.calls += 1
             if self.calls == 3:
                 os.kill(os.getpid(), signal.SIGINT)
-            return super().evaluate(states)
+            return super().evaluate(states, legal)
 
     with pytest.raises(KeyboardInterrupt):
         play(pool_of(2, THREADS, [UniformEvaluator(HEX, 4), Interrupts(HEX, 4)]), SEEDS)
@@ -297,10 +298,11 @@ def test_number_of_lanes(wanted, kind, slots, games, lanes):
 def test_evaluators_can_be_waited_for(evaluators_of):
     """An evaluation in two steps says what one in one step says, for evaluators of every kind."""
     states = np.concatenate([opening(HEX)] * 2)
+    legal = legal_of(HEX, states)
     for evaluator in (*evaluators_of(1, TURNS), *evaluators_of(1, THREADS), UniformEvaluator(HEX)):
         assert isinstance(evaluator, Evaluator)
-        once = [array.copy() for array in evaluator.evaluate(states)]
-        evaluator.submit(states)
+        once = [array.copy() for array in evaluator.evaluate(states, legal)]
+        evaluator.submit(states, legal)
         for found, said in zip(evaluator.wait(), once, strict=True):
             assert (found == said).all()
 

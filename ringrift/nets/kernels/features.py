@@ -233,36 +233,40 @@ def write_features(states, count, t, players, out_spatial, out_scalars):
 
 
 @entry
-def read_policy(grid, tail, count, t, out_logits):
-    """Logits over the grid to logits in action order (rules §20.3).
+def read_policy(grid, tail, count, t, start, actions, out_logits):
+    """Logits of legal actions out of the network's planes, in the order of the actions (rules §20.3).
 
-    grid float32[B, S, S, planes], tail float32[B, 2] (pass, swap); out_logits float32[B, planes * N + 2].
+    grid float32[B, S, S, planes], tail float32[B, 2] (pass, swap); start int32[count + 1], actions int32[L]: those of
+    row b from start[b] to start[b + 1]; out_logits float32[L].
     """
-    planes = grid.shape[3]
+    spatial = grid.shape[3] * t.n
     for g in range(count):
-        for plane in range(planes):
-            for cell in range(t.n):
-                out_logits[g, plane * t.n + cell] = grid[g, t.row[cell], t.bit[cell], plane]
-        out_logits[g, planes * t.n] = tail[g, 0]
-        out_logits[g, planes * t.n + 1] = tail[g, 1]
+        for i in range(start[g], start[g + 1]):
+            action = np.int64(actions[i])
+            if action >= spatial:
+                out_logits[i] = tail[g, action - spatial]
+            else:
+                cell = action % t.n
+                out_logits[i] = grid[g, t.row[cell], t.bit[cell], action // t.n]
 
 
 @entry
-def read_policy_bf16(grid, tail, count, t, out_bits):
+def read_policy_bf16(grid, tail, count, t, start, actions, out_bits):
     """As `read_policy` from bfloat16: its bits are the upper half of a float32's.
 
-    grid uint16[B, S, S, planes], tail float32[B, 2]; out_bits uint32[B, planes * N + 2] is a view of the
-    float32 logits.
+    grid uint16[B, S, S, planes]; out_bits uint32[L] is a view of the float32 logits.
     """
-    planes = grid.shape[3]
-    bits = tail.view(np.uint32)
+    spatial = grid.shape[3] * t.n
+    tail_bits = tail.view(np.uint32)
     for g in range(count):
-        for plane in range(planes):
-            for cell in range(t.n):
-                word = np.uint32(grid[g, t.row[cell], t.bit[cell], plane])
-                out_bits[g, plane * t.n + cell] = word << np.uint32(16)
-        out_bits[g, planes * t.n] = bits[g, 0]
-        out_bits[g, planes * t.n + 1] = bits[g, 1]
+        for i in range(start[g], start[g + 1]):
+            action = np.int64(actions[i])
+            if action >= spatial:
+                out_bits[i] = tail_bits[g, action - spatial]
+            else:
+                cell = action % t.n
+                word = np.uint32(grid[g, t.row[cell], t.bit[cell], action // t.n])
+                out_bits[i] = word << np.uint32(16)
 
 
 @entry

@@ -74,6 +74,17 @@ class Slots(NamedTuple):
     rng: NDArray[np.uint64]  # [G] random state
 
 
+class Batch(NamedTuple):
+    """Leaves that wait for the network, one per slot at most, with their legal actions."""
+
+    states: NDArray[np.uint16]  # [G, F, N]
+    slots: NDArray[np.int32]  # [G] slot of each leaf
+    start: NDArray[
+        np.int32
+    ]  # [G + 1] the actions of leaf i are those from start[i] to start[i + 1]
+    actions: NDArray[np.int32]  # [G * A]
+
+
 class Scratch(NamedTuple):
     """Working space of one thread."""
 
@@ -90,6 +101,16 @@ def make_scratch(actions: int, nodes: int) -> Scratch:
         np.empty(MAX_MOVES, np.int32),
         np.empty(max(actions, 8), np.float32),
         np.empty((2, nodes), np.int32),
+    )
+
+
+def make_batch(slots: int, actions: int, fields: int, cells: int) -> Batch:
+    """Allocate room for a leaf of every slot; of the actions only what is written takes memory."""
+    return Batch(
+        np.zeros((slots, fields, cells), np.uint16),
+        np.zeros(slots, np.int32),
+        np.zeros(slots + 1, np.int32),
+        np.empty(slots * actions, np.int32),
     )
 
 
@@ -121,8 +142,7 @@ def root_entropy(trees, g):
     first = trees.first_edge[g, 0]
     total = 0.0
     for i in range(n):
-        x = np.float64(trees.logit[g, first + i])
-        total -= np.exp(x) * x
+        total -= np.float64(trees.prior[g, first + i]) * trees.logit[g, first + i]
     return min(max(total / np.log(np.float64(n)), 0.0), 1.0) if n > 1 else 0.0
 
 
@@ -156,8 +176,8 @@ def disturb_priors(trees, slots, g, scratch):
         scratch.policy[i] = x
         total += x
     for i in range(n):
-        prior = np.exp(np.float64(trees.logit[g, first + i]))
-        prior = (1.0 - share) * prior + share * scratch.policy[i] / total
+        prior = (1.0 - share) * trees.prior[g, first + i] + share * scratch.policy[i] / total
+        trees.prior[g, first + i] = prior
         trees.logit[g, first + i] = np.log(max(prior, 1e-30))
 
 
@@ -227,12 +247,25 @@ def descend(trees, slots, scratch, g):
         if c[C_PUCT] != 0.0:
             edge = select_puct(trees, g, node, c)
         else:
-            edge = select_interior(trees, g, node, c[C_VISIT], c[C_SCALE], scratch.policy)
+            edge = select_interior(trees, g, node, c[C_VISIT], c[C_SCALE])
     return node, edge
 
 
 @kernel
-def collect_slot(trees, slots, scratch, g, t, out_states, out_slots, n):
+def add_leaf(trees, g, node, batch, n):
+    """Write a node into row ``n`` of the batch, the one behind the last."""
+    copy_state(trees.states, g * trees.player.shape[1] + node, batch.states, n)
+    batch.slots[n] = g
+    at = batch.start[n]
+    first = trees.first_edge[g, node]
+    edges = trees.edges[g, node]
+    for i in range(edges):
+        batch.actions[at + i] = trees.action[g, first + i]
+    batch.start[n + 1] = at + edges
+
+
+@kernel
+def collect_slot(trees, slots, scratch, g, t, batch, n):
     """Bring one slot to its next leaf, if its search has one; returns the new batch length.
 
     Simulations that end in a finished game need no evaluation and are counted on the way.
@@ -248,10 +281,8 @@ def collect_slot(trees, slots, scratch, g, t, out_states, out_slots, n):
         if node == NONE or edge != NONE:
             node = grow(trees, g, t, node, edge, scratch.actions, scratch.log)
             if trees.player[g, node] != 0:
-                k = trees.player.shape[1]
                 slots.leaf[g] = node
-                copy_state(trees.states, g * k + node, out_states, n)
-                out_slots[n] = g
+                add_leaf(trees, g, node, batch, n)
                 return n + 1
         backup(trees, g, node, slots.swap[0])
         slots.simulations[g] += 1
@@ -269,31 +300,27 @@ def begin_all(trees, slots, s, first, count, budget, noise, seeds):
 
 
 @entry
-def collect(trees, slots, scratch, t, out_states, out_slots):
-    """Next leaf of every running search.
-
-    out_states: uint16[B, F, N] and out_slots: int32[B] with B >= number of slots. Returns how many were written;
-    0 means that all searches are done.
-    """
+def collect(trees, slots, scratch, t, batch):
+    """Next leaf of every running search. Returns how many were written; 0 means that all searches are done."""
     n = np.int64(0)  # a literal would compile `collect_slot` twice
     for g in range(slots.status.size):
-        n = collect_slot(trees, slots, scratch, g, t, out_states, out_slots, n)
+        n = collect_slot(trees, slots, scratch, g, t, batch, n)
     return n
 
 
 @entry
-def absorb(trees, slots, scratch, batch_slots, n, logits, values):
-    """Take in the evaluations of the last batch: priors and values of its leaves, backed up.
+def absorb(trees, slots, scratch, batch, n, logits, values):
+    """Take in the evaluations of the first ``n`` leaves of a batch: their priors and values, backed up.
 
-    batch_slots: int32[>= n]; logits: float32[B, A]; values: float32[B, P] per absolute seat.
+    logits: float32[>= batch.start[n]] of the batch's actions; values: float32[B, P] per absolute seat.
     """
     for row in range(n):
-        g = np.int64(batch_slots[row])
+        g = np.int64(batch.slots[row])
         node = np.int64(slots.leaf[g])
         slots.leaf[g] = NONE
         for q in range(values.shape[1]):
             trees.value[g, node, q] = values[row, q]
-        set_priors(trees, g, node, logits, row)
+        set_priors(trees, g, node, logits, np.int64(batch.start[row]))
         if slots.status[g] == ROOT:
             draw_noise(trees, slots, g, scratch)
             slots.status[g] = RUNNING

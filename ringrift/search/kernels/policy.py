@@ -49,7 +49,7 @@ def mixed_value(trees, g, node):
         e = first + i
         count = trees.visits[g, e]
         if count > 0:
-            p = np.exp(np.float64(trees.logit[g, e]))
+            p = np.float64(trees.prior[g, e])
             visits += count
             most = max(most, count)
             prior += p
@@ -87,17 +87,61 @@ def improved_policy(trees, g, node, c_visit, c_scale, out_policy):
 
 
 @kernel
-def select_interior(trees, g, node, c_visit, c_scale, scratch):
-    """Edge to follow below the root (eq. 14); scratch: float32[>= edges]."""
-    visits = improved_policy(trees, g, node, c_visit, c_scale, scratch)
+def select_interior(trees, g, node, c_visit, c_scale):
+    """Edge to follow below the root (eq. 14), the first of equal ones.
+
+    The edges that were never followed all have the completed value v_mix: π' is their prior times one factor, so of
+    them the one with the largest prior is looked at, and only edges that were followed cost an exponential.
+    """
+    seat = trees.player[g, node]
     first = trees.first_edge[g, node]
-    best = -1e30
-    pick = first
-    for i in range(trees.edges[g, node]):
-        score = scratch[i] - trees.visits[g, first + i] / (1.0 + visits)
-        if score > best:
-            best = score
-            pick = first + i
+    last = first + trees.edges[g, node]
+    visits = 0
+    most = 0
+    tried = 0.0
+    weighted = 0.0
+    best_q = 0.0
+    untried = 0.0
+    likely = np.float32(-1.0)
+    pick = -1
+    for e in range(first, last):
+        count = trees.visits[g, e]
+        p = trees.prior[g, e]
+        if count == 0:
+            untried += p
+            if p > likely:
+                likely = p
+                pick = e
+        else:
+            q = trees.total[g, e] / count
+            visits += count
+            most = max(most, count)
+            tried += p
+            weighted += p * q
+            best_q = max(best_q, q)
+    if visits == 0:
+        return pick
+    mixed = np.float64(trees.value[g, node, seat - 1])
+    if tried > 0.0:
+        mixed = (mixed + visits / tried * weighted) / (1.0 + visits)
+    scale = (c_visit + most) * c_scale
+    top = scale * max(best_q, mixed)  # keeps the exponentials below in range
+    factor = np.exp(scale * mixed - top)
+    total = untried * factor
+    for e in range(first, last):
+        count = trees.visits[g, e]
+        if count > 0:
+            total += trees.prior[g, e] * np.exp(scale * trees.total[g, e] / count - top)
+    total = max(total, 1e-300)  # priors that are zero in float32
+    best = likely * factor / total
+    for e in range(first, last):
+        count = trees.visits[g, e]
+        if count > 0:
+            share = trees.prior[g, e] * np.exp(scale * trees.total[g, e] / count - top) / total
+            score = share - count / (1.0 + visits)
+            if pick < 0 or score > best or (score == best and e < pick):
+                best = score
+                pick = e
     return pick
 
 
@@ -150,7 +194,7 @@ def select_puct(trees, g, node, c):
         count = trees.visits[g, e]
         visits += count
         if count > 0:
-            tried += np.exp(np.float64(trees.logit[g, e]))
+            tried += trees.prior[g, e]
     raw = np.float64(trees.value[g, node, trees.player[g, node] - 1])
     untried = max(0.0, 2.0 * raw - c[C_FPU] * np.sqrt(tried))
     scale = np.log((1.0 + visits + c[C_BASE]) / c[C_BASE]) + c[C_INIT]
@@ -160,7 +204,7 @@ def select_puct(trees, g, node, c):
     for e in range(first, first + n):
         count = trees.visits[g, e]
         q = 2.0 * trees.total[g, e] / count if count > 0 else untried
-        score = q + scale * np.exp(np.float64(trees.logit[g, e])) / (1.0 + count)
+        score = q + scale * trees.prior[g, e] / (1.0 + count)
         if score > best:
             best = score
             pick = e

@@ -35,6 +35,7 @@ class Trees(NamedTuple):
     value: NDArray[np.float32]  # [G, K, 4] value of the network, or of the end, per absolute seat
     action: NDArray[np.int32]  # [G, E]
     logit: NDArray[np.float32]  # [G, E] log prior, normalised over the legal actions
+    prior: NDArray[np.float32]  # [G, E] its exponential, so that a look at an edge needs none
     child: NDArray[np.int32]  # [G, E]
     visits: NDArray[np.int32]  # [G, E]
     total: NDArray[np.float32]  # [G, E] sum of the values for the seat that chose the edge
@@ -54,6 +55,7 @@ def make_trees(slots: int, nodes: int, edges: int, fields: int, cells: int) -> T
         value=np.zeros((slots, nodes, 4), np.float32),
         action=np.zeros((slots, edges), np.int32),
         logit=np.zeros((slots, edges), np.float32),
+        prior=np.zeros((slots, edges), np.float32),
         child=np.zeros((slots, edges), np.int32),
         visits=np.zeros((slots, edges), np.int32),
         total=np.zeros((slots, edges), np.float32),
@@ -132,6 +134,7 @@ def keep_subtree(trees, g, root, moved):
         for i in range(n):
             trees.action[g, edges + i] = trees.action[g, first + i]
             trees.logit[g, edges + i] = trees.logit[g, first + i]
+            trees.prior[g, edges + i] = trees.prior[g, first + i]
             trees.child[g, edges + i] = trees.child[
                 g, first + i
             ]  # an old index until the child moves
@@ -208,18 +211,22 @@ def backup(trees, g, node, swap):
 
 
 @kernel
-def set_priors(trees, g, node, logits, row):
-    """Take over the network's logits of the legal actions as log priors; logits: float32[B, A]."""
+def set_priors(trees, g, node, logits, at):
+    """Take over the network's logits of the legal actions, logits[at], logits[at + 1], …, as log priors."""
     first = trees.first_edge[g, node]
     n = trees.edges[g, node]
     top = np.float32(-1e30)
     for i in range(n):
-        top = max(top, logits[row, trees.action[g, first + i]])
+        top = max(top, logits[at + i])
     total = 0.0
     for i in range(n):
-        x = logits[row, trees.action[g, first + i]] - top
+        x = logits[at + i] - top
         trees.logit[g, first + i] = x
-        total += np.exp(x)
+        p = np.exp(x)
+        trees.prior[g, first + i] = p
+        total += p
     shift = np.float32(np.log(total)) if n > 0 else np.float32(0.0)
+    share = np.float32(1.0 / total) if n > 0 else np.float32(0.0)
     for i in range(n):
         trees.logit[g, first + i] -= shift
+        trees.prior[g, first + i] *= share

@@ -170,17 +170,17 @@ def stop_slot(slots, g):
 
 
 @entry
-def step(games, play, trees, slots, scratch, t, out_states, out_slots, out_finished):
+def step(games, play, trees, slots, scratch, t, batch, out_finished):
     """Bring every slot to its next leaf, playing moves where searches are done.
 
-    out_states: uint16[B, F, N]; out_slots, out_finished: int32[B]. Returns (leaves, finished games).
+    out_finished: int32[G]. Returns (leaves in the batch, finished games).
     """
     n = np.int64(0)  # a literal would compile `collect_slot` twice
     finished = 0
     for g in range(slots.status.size):
         while slots.status[g] != IDLE and slots.status[g] != FINISHED:
             before = n
-            n = collect_slot(trees, slots, scratch, g, t, out_states, out_slots, n)
+            n = collect_slot(trees, slots, scratch, g, t, batch, n)
             if n > before:
                 break
             if slots.status[g] == DONE or slots.status[g] == NEW:
