@@ -2,7 +2,10 @@
 
 Everything of one batch is queued on the evaluator's own stream, and `submit` returns::
 
-    pinned planes, scalars ─ copy ─▶ static inputs ─ graph of the network ─▶ static outputs ─ copy ─▶ pinned outputs, event
+    pinned planes, scalars ─ copy ─▶ static inputs ─ graph of the network ─▶ static outputs ─▶ logits of legal actions
+        ─ copy ─▶ pinned logits and values, event
+
+The whole policy of a batch would be megabytes; the legal actions are a hundredth of it and are picked out on the device.
 
 `wait` waits for the event. Two evaluators, two streams: the processor steps the games of one while the device has the
 other's batch (`ringrift.selfplay.lanes`). One process uses one device, the first that CUDA_VISIBLE_DEVICES shows it.
@@ -15,12 +18,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import structlog
 import torch
+from numpy.typing import NDArray
 
 from ringrift.nets.backend import Backend
 from ringrift.nets.buffer_network import BufferNetwork
-from ringrift.nets.evaluator import Answer, NetworkEvaluator
+from ringrift.nets.evaluator import NetworkEvaluator
 from ringrift.nets.network import Network
 from ringrift.nets.presence import require
 from ringrift.nets.readout import Readout, input_shapes, output_shapes
@@ -42,7 +47,8 @@ class CudaEvaluator(NetworkEvaluator):
         ins, outs = input_shapes(net.config, rows), output_shapes(net.config, rows)
         # The kernels write into pinned memory, from which the device fetches by itself.
         self._host_in = [torch.zeros(shape).pin_memory() for shape in ins]
-        self._host_out = [torch.zeros(shape).pin_memory() for shape in outs]
+        self._host_value = torch.zeros(outs[2]).pin_memory()
+        self._allocate(rows * 64)
         planes, scalars = (tensor.numpy() for tensor in self._host_in)
         super().__init__(net.config, backend, Readout(net.config, planes, scalars))
         self._device = torch.device("cuda", torch.cuda.current_device())
@@ -50,7 +56,12 @@ class CudaEvaluator(NetworkEvaluator):
         self._done = torch.cuda.Event()
         self._in = [torch.zeros(shape, device=self._device) for shape in ins]
         whole = BufferNetwork(net, TORCH_DTYPES[backend.dtype]).to(self._device)
-        self._out, self._run = self._captured(whole)
+        (self._policy, self._tail, self._value), self._run = self._captured(whole)
+
+    def _allocate(self, logits: int) -> None:
+        """Pinned room for so many logits and their places."""
+        self._host_places = torch.zeros(logits, dtype=torch.int64).pin_memory()
+        self._host_logits = torch.zeros(logits).pin_memory()
 
     def _captured(
         self, whole: BufferNetwork
@@ -85,11 +96,17 @@ class CudaEvaluator(NetworkEvaluator):
             for device, host in zip(self._in, self._host_in, strict=True):
                 device.copy_(host, non_blocking=True)
             self._run()
-            for host, device in zip(self._host_out, self._out, strict=True):
-                host.copy_(device, non_blocking=True)
+            asked = self._readout.asked
+            if asked > len(self._host_logits):
+                self._allocate(2 * asked)
+            self._readout.places(self._host_places[:asked].numpy())  # while the device computes
+            places = self._host_places[:asked].to(self._device, non_blocking=True)
+            flat = torch.cat((self._policy.flatten(), self._tail.flatten()))
+            self._host_logits[:asked].copy_(flat.index_select(0, places), non_blocking=True)
+            self._host_value.copy_(self._value, non_blocking=True)
             self._done.record(self._stream)
 
-    def _answer(self) -> Answer:
+    def _read(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         self._done.synchronize()
-        policy, tail, value = (tensor.numpy() for tensor in self._host_out)
-        return policy, tail, value
+        values = self._readout.read_values(self._host_value.numpy())
+        return self._host_logits[: self._readout.asked].numpy(), values

@@ -38,8 +38,8 @@ class NetworkEvaluator(abc.ABC):
         """Give the planes and scalars of the readout to the network."""
 
     @abc.abstractmethod
-    def _answer(self) -> Answer:
-        """What the network made of them."""
+    def _read(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Logits of the legal actions and values, as `wait` returns them."""
 
     def submit(self, states: NDArray[np.uint16], legal: Legal) -> None:
         """Start on states uint16[B, 6, N], none over, and their legal actions; B is at most `batch_size`.
@@ -59,7 +59,7 @@ class NetworkEvaluator(abc.ABC):
         """
         assert self._busy, "nothing was submitted"
         self._busy = False
-        return self._readout.read(*self._answer())
+        return self._read()
 
     def evaluate(
         self, states: NDArray[np.uint16], legal: Legal
@@ -71,3 +71,14 @@ class NetworkEvaluator(abc.ABC):
     def __repr__(self) -> str:
         """Return what it is."""
         return f"{type(self).__name__}({self.config}, {self.backend})"
+
+
+class HostEvaluator(NetworkEvaluator):
+    """One whose network leaves its answer in the memory of the processor."""
+
+    @abc.abstractmethod
+    def _answer(self) -> Answer:
+        """What the network made of the readout's planes and scalars."""
+
+    def _read(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        return self._readout.read(*self._answer())

@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ringrift.nets.backend import Backend
-from ringrift.nets.evaluator import Answer, NetworkEvaluator
+from ringrift.nets.evaluator import Answer, HostEvaluator
 from ringrift.nets.network import Network
 from ringrift.nets.onnx_file import INPUTS, OUTPUTS, onnx_bytes
 from ringrift.nets.presence import require
 from ringrift.nets.readout import Readout, output_shapes
 
 
-class OnnxEvaluator(NetworkEvaluator):
+class OnnxEvaluator(HostEvaluator):
     """Asks a network by ONNX Runtime, which reads and writes our buffers without a copy. float32 only."""
 
     def __init__(self, net: Network, backend: Backend) -> None:

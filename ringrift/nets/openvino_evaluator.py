@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ringrift.nets.backend import Backend
-from ringrift.nets.evaluator import Answer, NetworkEvaluator
+from ringrift.nets.evaluator import Answer, HostEvaluator
 from ringrift.nets.network import Network
 from ringrift.nets.onnx_file import onnx_bytes
 from ringrift.nets.presence import require
@@ -22,7 +22,7 @@ from ringrift.nets.readout import Readout, output_shapes
 PRECISION: Final = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 
 
-class OpenvinoEvaluator(NetworkEvaluator):
+class OpenvinoEvaluator(HostEvaluator):
     """Asks a network by OpenVINO, which reads and writes our buffers without a copy."""
 
     def __init__(self, net: Network, backend: Backend) -> None:

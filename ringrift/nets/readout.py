@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from ringrift.configs import Config
 from ringrift.nets import features
 from ringrift.nets.kernels.features import (
+    policy_places,
     read_policy,
     read_policy_bf16,
     read_values,
@@ -60,6 +61,7 @@ class Readout:
         self._players, self._cells, self._tables = config.players, b.n, tables(config.board)
         self._logits = np.zeros(rows * 64, np.float32)
         self._values = np.zeros((rows, config.players), np.float32)
+        self._planes_of_policy = b.planes(config.players)
         #: The scalars of the states written last, uint16[B, 6, N] of which only that row is kept: whose view it is.
         self._states = np.zeros((rows, NUM_FIELDS, b.n), np.uint16)
         self._count = 0
@@ -94,11 +96,27 @@ class Readout:
         start, actions = self._legal
         if len(actions) > len(self._logits):
             self._logits = np.zeros(2 * len(actions), np.float32)
-        logits, values = self._logits[: len(actions)], self._values[:count]
+        logits = self._logits[: len(actions)]
         if policy.dtype == np.uint16:
             bits = logits.view(np.uint32)
             read_policy_bf16(policy, tail, count, self._tables, start, actions, bits)
         else:
             read_policy(policy, tail, count, self._tables, start, actions, logits)
-        read_values(value, self._states, count, values)
-        return logits, values
+        return logits, self.read_values(value)
+
+    def read_values(self, value: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Values float32[count, P] of absolute seats from the network's float32[B, P], mover first."""
+        values = self._values[: self._count]
+        read_values(value, self._states, self._count, values)
+        return values
+
+    @property
+    def asked(self) -> int:
+        """L, the number of logits that `read` returns."""
+        return len(self._legal.actions)
+
+    def places(self, out: NDArray[np.int64]) -> None:
+        """Write where the logits of the legal actions lie: int64[L] into the flattened policy and tail, side by side."""
+        start, actions = self._legal
+        rows = len(self.planes)
+        policy_places(self._planes_of_policy, rows, self._count, self._tables, start, actions, out)

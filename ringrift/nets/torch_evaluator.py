@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ringrift.nets.backend import Backend
-from ringrift.nets.evaluator import Answer, NetworkEvaluator
+from ringrift.nets.evaluator import Answer, HostEvaluator
 from ringrift.nets.network import Network, PlayNetwork
 from ringrift.nets.readout import Readout
 
@@ -31,7 +31,7 @@ def _frozen(play: PlayNetwork, planes: torch.Tensor, scalars: torch.Tensor) -> A
     return run
 
 
-class TorchEvaluator(NetworkEvaluator):
+class TorchEvaluator(HostEvaluator):
     """Asks a network by torch on the CPU.
 
     Sets torch's number of compute threads for the whole process: one per worker is what a machine full of

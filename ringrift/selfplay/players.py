@@ -171,9 +171,7 @@ class Networked:
         lockstep.begin_all(trees, slots, np.ascontiguousarray(states), 0, n, 0, 0.0, seeds)
         slots.budget[:n] = budget
         slots.noise[:n] = self.temperatures.at(decisions)
-        while leaves := lockstep.collect(
-            trees, slots, scratch, pool.tables, pool.batch
-        ):
+        while leaves := lockstep.collect(trees, slots, scratch, pool.tables, pool.batch):
             pool.evaluate_batch(leaves)
             self.evaluations += leaves
         actions, values = np.empty(n, np.int32), np.empty((n, 4), np.float32)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ringrift.agents.seeds import decision_seeds
 from ringrift.agents import AgentSpec, make_agent
+from ringrift.agents.seeds import decision_seeds
 from ringrift.configs import ALL_CONFIGS, Config
 from ringrift.errors import BadInput
 from ringrift.evaluation.match import (

@@ -10,7 +10,8 @@ from ringrift.nets.backend import BOUNDS, Backend
 from ringrift.nets.buffer_network import BufferNetwork
 from ringrift.nets.choice import candidates, default_backend
 from ringrift.nets.cuda_evaluator import CudaEvaluator
-from ringrift.nets.readout import Readout
+from ringrift.nets.readout import Readout, output_shapes
+from ringrift.rules.legal import legal_of
 from tests.nets.agreement import by_hand, distance, within
 from tests.nets.models import lively_model
 from tests.nets.positions import random_positions, whole, whole_space
@@ -36,13 +37,32 @@ def test_what_the_device_is_given(name, dtype):
     config = Config.parse(name)
     net, states = lively_model(config), random_positions(config, 2, 3, 32)
     readout = Readout.allocate(config, 32)
-    readout.write(states)
+    readout.write(states, whole_space(config, len(states)))
     whole = BufferNetwork(net, getattr(torch, dtype))
     with torch.inference_mode():
         said = whole(torch.from_numpy(readout.planes), torch.from_numpy(readout.scalars))
     assert all(part.dtype == torch.float32 for part in said)
-    found = readout.read(*(part.numpy() for part in said))
+    logits, values = readout.read(*(part.numpy() for part in said))
+    found = (logits.reshape(len(states), -1), values)
     assert within(distance(by_hand(net, states), found, states, config), BOUNDS[dtype])
+
+
+@pytest.mark.parametrize("name", ["hex8:2", "square8:3"])
+def test_what_the_device_sends_back(name):
+    """Only logits of legal actions leave the device: taken there by their places, they are those that are read here."""
+    config = Config.parse(name)
+    states = random_positions(config, 2, 3, 20)
+    readout, legal = Readout.allocate(config, 32), legal_of(config, states)
+    readout.write(states, legal)
+    random = torch.Generator().manual_seed(1)
+    policy, tail, value = (
+        torch.randn(shape, generator=random) for shape in output_shapes(config, 32)
+    )
+    places = torch.zeros(len(legal.actions), dtype=torch.int64)
+    readout.places(places.numpy())
+    sent = torch.cat((policy.flatten(), tail.flatten())).index_select(0, places)
+    logits, _ = readout.read(policy.numpy(), tail.numpy(), value.numpy())
+    assert (sent.numpy() == logits).all()
 
 
 @needs_gpu

@@ -21,8 +21,8 @@ from ringrift.nets.checkpoint import load_model
 from ringrift.nets.choice import dtype_of
 from ringrift.nets.evaluators import make_evaluator
 from ringrift.nets.presence import present
-from ringrift.rules.legal import legal_of
 from ringrift.rules.game import opening
+from ringrift.rules.legal import legal_of
 from ringrift.rules.records import RecordReader
 from ringrift.search.evaluator import Evaluator, UniformEvaluator
 from ringrift.search.kernels.lockstep import IDLE

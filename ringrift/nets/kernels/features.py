@@ -270,6 +270,25 @@ def read_policy_bf16(grid, tail, count, t, start, actions, out_bits):
 
 
 @entry
+def policy_places(planes, rows, count, t, start, actions, out_places):
+    """Where the logits of legal actions lie in the flattened grid [rows, S, S, planes] and, behind it, tail [rows, 2].
+
+    For a device that picks them out itself; start and actions as in `read_policy`; out_places int64[L].
+    """
+    spatial = planes * t.n
+    size = t.side * t.side * planes
+    for g in range(count):
+        for i in range(start[g], start[g + 1]):
+            action = np.int64(actions[i])
+            if action >= spatial:
+                out_places[i] = rows * size + g * 2 + action - spatial
+            else:
+                cell = action % t.n
+                square = np.int64(t.row[cell]) * t.side + t.bit[cell]
+                out_places[i] = g * size + square * planes + action // t.n
+
+
+@entry
 def read_values(logits, states, count, out_values):
     """Softmax over seats, turned from the mover's view to absolute seats.
 
