@@ -74,7 +74,10 @@ def test_table(model, tmp_path, capsys):
     ("arguments", "line"),
     [
         ("--config hex9:2", "did you mean 'hex8'?"),
-        ("--config hex8:2 --engine heuristic", "engine 'heuristic' plays no selfplay yet"),
+        ("--config hex8:2 --engine heurstic", "did you mean 'heuristic'?"),
+        ("--config hex8:2 --engine random,random,mcts", "names 3 seats, hex8:2 has 2"),
+        ("--config hex8:2 --engine mcts:r5 --simulations 8", "--simulations is a budget of gumbel"),
+        ("--config hex8:2 --engine policy-only", "no ledger in"),
         ("--config hex8:2 --model champion", "no ledger in"),
         ("--config hex8:2 --model nowhere.safetensors", "no ledger in"),
         ("--config hex8:2 --games 0", "--games"),
@@ -144,6 +147,25 @@ def test_interrupt_and_go_on(model, tmp_path, capsys, monkeypatch, number):
     assert (told["evaluations"], told["games"]) == (0, 305), "what is there is not played again"
 
 
+def test_engines(tmp_path, capsys, monkeypatch):
+    """Engines without a network need neither model nor ledger; what is said of them is who plays, and how fast."""
+    line = ["selfplay", "run", "--config", "square8:3", "--engine", "random,heuristic,mcts:r4"]
+    assert run([*line, "--rotate", "--games", "3", "--seed", "1", "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "random, heuristic, mcts:r4, moving on by a seat each game on square8:3, seed 1" in said
+    assert "evaluations" not in said
+    assert (
+        run([*line, "--rotate", "--games", "3", "--seed", "1", "--out", str(tmp_path), "--json"])
+        == 0
+    )
+    told = json.loads(capsys.readouterr().out)
+    assert told["engines"] == ["random", "heuristic", "mcts:r4"]
+    assert (told["model"], told["backend"], told["reproducible"]) == (None, None, True)
+    [path] = tmp_path.glob("*.zst")
+    first = sorted(game.seats[0].kind for game in RecordReader(path))
+    assert first == ["heuristic", "mcts", "random"], "each sat in seat 1 once"
+
+
 def soak(model, out, *more):
     """A small soak of two configs."""
     line = f"selfplay soak --config hex8:2 --model {model} --simulations 4 --out {out} --json"
@@ -163,6 +185,29 @@ def test_soak(model, tmp_path, capsys, monkeypatch):
     assert sum(map(len, shards)) == 24
     assert len(shards) == told["shards"] == 2, "16 games at first, then what the speed asks for"
     assert not (out / "soak.json").exists()
+
+
+def test_soak_of_engines(model, tmp_path, capsys, monkeypatch):
+    """A soak takes engines, with a network or without, in all its configs; it refuses seats that a config has not."""
+    monkeypatch.setenv("RINGRIFT__SELFPLAY__SLOTS", "1")
+    monkeypatch.setenv("RINGRIFT__SELFPLAY__SHARD_SECONDS", "1")
+    line = soak(model, tmp_path / "soak", "--games", 20, "--seed", 1, "--engine")
+    line[line.index("4")] = "8"  # simulations
+    assert run([*line, "gumbel-mcts,heuristic", "--rotate"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["games"], told["checked"], told["compared"]) == (20, 10, 2)
+    assert told["models"] == {"hex8:2": model.name.split(".")[0]}
+    seats = {
+        tuple(seat.kind for seat in game.seats)
+        for path in (tmp_path / "soak").glob("*.zst")
+        for game in RecordReader(path)
+    }
+    assert seats == {("gumbel-mcts", "heuristic"), ("heuristic", "gumbel-mcts")}
+    bare = "selfplay soak --config hex8:2 --config square8:3 --engine random,heuristic --games 4"
+    assert run([*bare.split(), "--out", str(tmp_path / "bare")]) == 2
+    assert "names 2 seats, square8:3 has 3" in capsys.readouterr().err
+    assert run([*bare.replace(",heuristic", "").split(), "--out", str(tmp_path / "bare")]) == 0
+    assert "soak of hex8:2, square8:3 by random" in capsys.readouterr().out
 
 
 def spoilt(monkeypatch, number):
@@ -239,6 +284,18 @@ def test_canonical(model, tmp_path, capsys):
     assert run(["record", "validate", str(path)]) == 0
     assert run(canonical(model, out, "--games", 3, "--seed", 2)) == 0
     assert list(out.glob("*.zst")) == [path]
+
+
+def test_canonical_engines(tmp_path, capsys):
+    """Canonical records may be those of any engines; games that leave nothing to learn from pass the gates too."""
+    line = "selfplay canonical --config hex8:2 --engine heuristic,minimax:n60 --games 4 --seed 2"
+    assert run([*line.split(), "--out", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().out
+    assert "hex8:2, heuristic, minimax:n60, seed 2: 4 games" in said
+    assert "parity   4 passed" in said
+    [path] = (tmp_path / "out").glob("*.zst")
+    assert run(["record", "validate", str(path)]) == 0
+    assert run(["data", "check", str(path)]) == 0
 
 
 def test_canonical_keeps_bad_games_apart(model, tmp_path, capsys, monkeypatch):

@@ -10,6 +10,7 @@ from ringrift.nets.arch import Arch
 from ringrift.nets.checkpoint import save_model
 from ringrift.rules.records import RecordReader
 from ringrift.selfplay import shard
+from ringrift.selfplay.engines import Engines
 from ringrift.selfplay.pool import SelfplayParameters
 from ringrift.selfplay.soak import Plan, State, load_state, play_one
 from tests.nets.models import speaking_model
@@ -50,7 +51,7 @@ def plan(champions):
     return Plan(
         configs=[HEX],
         model=champions.find,
-        searches={str(HEX): FAST},
+        engines=lambda _config, _sha256: Engines((), FAST, rotate=False),
         seed=5,
         check_every=4,
         oracle_every=1000,
