@@ -41,7 +41,7 @@ class Found:
     simulations: int
     #: Per endgame whether the chosen action wins.
     right: tuple[bool, ...]
-    #: Per endgame what the search's policy is worth to the seat that decides; the truth is 1.
+    #: Per endgame the value for the seat that decides; the truth is 1.
     values: tuple[float, ...]
 
     @property
@@ -68,9 +68,9 @@ def search(endgames: list[Endgame], simulations: int, way: Way) -> Found:
     for first in range(0, len(endgames), SLOTS):
         part = endgames[first : first + SLOTS]
         states = np.concatenate([e.game.states for e in part])
-        chosen, _ = pool.search(states, np.zeros(len(part), np.uint64))
+        chosen, found = pool.search(states, np.zeros(len(part), np.uint64))
         right += [int(a) in e.winning for a, e in zip(chosen, part, strict=True)]
-        values += [pool.policy_value(slot) for slot in range(len(part))]
+        values += [float(v[e.game.player - 1]) for v, e in zip(found, part, strict=True)]
     return Found(simulations, tuple(right), tuple(values))
 
 

@@ -174,7 +174,8 @@ class SearchPool:
     ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Search positions uint16[n, 6, N], a decision due in each, under the first budget.
 
-        seeds: uint64[n], for the Gumbel noise. Returns actions int32[n] and root values float32[n, P].
+        seeds: uint64[n], for the Gumbel noise. Returns actions int32[n] and root values float32[n, P], what the policies
+        that the searches found are worth.
         """
         count = len(states)
         actions = np.empty(count, np.int32)
@@ -206,25 +207,6 @@ class SearchPool:
         self._run()
         lockstep.read_results(self.trees, self.slots, self.scratch, count, chosen, values)
         return chosen, values[:, : self.evaluator.config.players]
-
-    def policy_value(self, slot: int) -> float:
-        """What the policy that a finished search found is worth to the seat that decides: Σ π'(a) · completed q(a).
-
-        With PUCT π' are the shares of the visits. This goes to the true value as simulations grow. The root values of
-        `search` do not: v_mix is the worth of the prior's policy, and a prior that loves losing moves keeps it low.
-        """
-        trees, g = self.trees, slot
-        room = int(trees.edges[g, 0])
-        actions, visits = np.empty(room, np.int32), np.empty(room, np.int32)
-        policy, value = np.empty(room, np.float32), np.empty((g + 1, 4), np.float32)
-        n = lockstep.read_policy(trees, self.slots, self.scratch, g, actions, policy, visits)
-        lockstep.read_results(
-            trees, self.slots, self.scratch, g + 1, np.empty(g + 1, np.int32), value
-        )
-        mixed = value[g, int(trees.player[g, 0]) - 1]
-        first = int(trees.first_edge[g, 0])
-        q = np.where(visits > 0, trees.total[g, first : first + n] / np.maximum(visits, 1), mixed)
-        return float(policy @ q)
 
     def _run(self) -> None:
         """Search on until every slot is done."""

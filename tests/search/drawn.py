@@ -6,6 +6,7 @@ A drawn tree is a tree of the plain search's `Node`s with every child in its pla
 
 import numpy as np
 
+from ringrift.rules.kernels import constants as k
 from ringrift.search.kernels import lockstep
 from ringrift.search.kernels.tree import NONE
 from tests.search.reference import Node, Search, uniforms
@@ -35,13 +36,15 @@ def random_tree(rng, players, swap, depth):
     """A tree of up to ``depth`` decisions a line; seats at random, ends sure or not, a swap anywhere with 2 seats."""
     kind = rng.integers(3)
     value = rng.dirichlet(np.ones(players))
+    if kind == 0:
+        value = np.eye(players)[rng.integers(players)]
     if depth == 0:
-        return end(*(np.eye(players)[rng.integers(players)] if kind == 0 else value))
+        return end(*value)
     if kind == 1:
         value = np.full(players, 1 / players)
     count = int(rng.choice([1, 2, 3, 4, 7]))
     actions = rng.choice(swap, count, replace=False).tolist()
-    if players == 2 and rng.random() < 0.3:
+    if players == 2 and rng.random() < 0.5:
         actions[int(rng.integers(count))] = swap
     priors = rng.dirichlet(np.full(count, rng.choice([0.3, 1.0, 100.0]))) + 1e-9
     children = [
@@ -64,26 +67,28 @@ def plant(pool, g, root):
     assert nodes <= trees.player.shape[1]
     assert edges <= trees.action.shape[1]
     trees.num_nodes[g] = trees.num_edges[g] = 0
+    state = trees.states[g * trees.player.shape[1] :][:nodes]
+    state[:, k.F_SCALAR, k.S_PLAYERS] = pool.evaluator.config.players
 
     def lay(node, parent, parent_edge):
-        k, first = int(trees.num_nodes[g]), int(trees.num_edges[g])
+        at, first = int(trees.num_nodes[g]), int(trees.num_edges[g])
         trees.num_nodes[g] += 1
         trees.num_edges[g] += len(node.actions)
-        trees.player[g, k], trees.parent[g, k], trees.parent_edge[g, k] = (
+        trees.player[g, at], trees.parent[g, at], trees.parent_edge[g, at] = (
             node.seat,
             parent,
             parent_edge,
         )
-        trees.first_edge[g, k], trees.edges[g, k] = first, len(node.actions)
-        trees.value[g, k] = node.value + [0] * (4 - len(node.value))
+        trees.first_edge[g, at], trees.edges[g, at] = first, len(node.actions)
+        trees.value[g, at] = node.value + [0] * (4 - len(node.value))
         for i, action in enumerate(node.actions):
             e = first + i
             trees.action[g, e], trees.logit[g, e] = action, node.logits[i]
             trees.prior[g, e] = np.exp(node.logits[i])
             trees.visits[g, e], trees.total[g, e] = 0, 0
         for i, child in enumerate(node.children):
-            trees.child[g, first + i] = lay(child, k, first + i)
-        return k
+            trees.child[g, first + i] = lay(child, at, first + i)
+        return at
 
     lay(root, NONE, NONE)
     pool.slots.leaf[g], pool.slots.simulations[g], pool.slots.budget[g] = NONE, 0, 0

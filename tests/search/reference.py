@@ -227,16 +227,16 @@ class Search:
         ]
 
     def root_value(self, root):
-        """v_mix for the seat that decides; the others share the rest as the network says."""
-        mixed = root.mixed_value()
+        """For the seat that decides what its new policy is worth; the others share the rest as the network says."""
+        policy = root.improved_policy(*self.c)
+        own = sum(p * q for p, q in zip(policy, root.completed_q(), strict=True))
         if self.puct:  # the mean of the visits and the network's own word
             own = float(root.value[root.seat - 1])
-            mixed = (own + sum(float(t) for t in root.totals)) / (1 + sum(root.visits))
-        others = sum(float(v) for q, v in enumerate(root.value) if q + 1 != root.seat)
-        return [
-            mixed if q + 1 == root.seat else float(v) / others * (1 - mixed)
-            for q, v in enumerate(root.value)
-        ]
+            own = (own + sum(float(t) for t in root.totals)) / (1 + sum(root.visits))
+        others = [float(v) for q, v in enumerate(root.value) if q + 1 != root.seat]
+        shares = [v / sum(others) if sum(others) else 1 / len(others) for v in others]
+        value = [share * (1 - own) for share in shares]
+        return [*value[: root.seat - 1], own, *value[root.seat - 1 :]]
 
     def simulate(self, root, i):
         """One simulation that begins with action ``i`` of the root."""

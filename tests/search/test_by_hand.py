@@ -39,6 +39,13 @@ def drawn(c_visit, c_scale):
     return pool
 
 
+def results(pool):
+    """(action int32[1], value float32[1, 4]) of the only search."""
+    actions, values = np.empty(1, np.int32), np.empty((1, 4), np.float32)
+    lockstep.read_results(pool.trees, pool.slots, pool.scratch, 1, actions, values)
+    return actions, values
+
+
 def test_completed_values_and_improved_policy():
     """σ with c_visit 8 and c_scale 0.5 is 5 q; π' is proportional to π · exp(5 q), v_mix for the untried action."""
     pool = drawn(8, 0.5)
@@ -46,12 +53,10 @@ def test_completed_values_and_improved_policy():
     _, visits, policy = root_of(pool, 0)
     assert visits.tolist() == [2, 1, 0]
     assert policy == pytest.approx([w / sum(weights) for w in weights], abs=1e-5)
-    actions, values = np.empty(1, np.int32), np.empty((1, 4), np.float32)
-    lockstep.read_results(pool.trees, pool.slots, pool.scratch, 1, actions, values)
-    assert values[0].tolist() == pytest.approx([0.465625, 0.534375, 0, 0])
+    actions, values = results(pool)
     assert actions[0] == pool.trees.action[0, pool.trees.first_edge[0, 0]]
     mean = sum(w * q for w, q in zip(weights, (0.6, 0.3, 0.465625), strict=True)) / sum(weights)
-    assert pool.policy_value(0) == pytest.approx(mean, abs=1e-5)
+    assert values[0].tolist() == pytest.approx([mean, 1 - mean, 0, 0], abs=1e-5)
 
 
 def test_values_against_the_prior():
@@ -73,6 +78,17 @@ def test_choice_counts_new_visits():
     trees.visits[0, first : first + 3] = (10, 6, 3)
     trees.total[0, first : first + 3] = (9, 3, 1.2)
     pool.slots.before[0, :3] = (9, 2, 0)
-    actions, values = np.empty(1, np.int32), np.empty((1, 4), np.float32)
-    lockstep.read_results(trees, pool.slots, pool.scratch, 1, actions, values)
+    actions, _ = results(pool)
     assert actions[0] == trees.action[0, first + 1]
+
+
+@pytest.mark.parametrize(("name", "rest"), [("hex8:2", 1.0), ("hex8:4", 1 / 3)])
+def test_a_network_that_is_sure(name, rest):
+    """Where the network gives one seat everything, the others share what the search doubts, and the sum is 1."""
+    pool = SearchPool(UniformEvaluator(Config.parse(name), 1), [3], 3, 50.0, 1.0)
+    pool.search(Game.new(Config.parse(name)).states, seeds_for(1))
+    pool.trees.value[0, 0] = (1, 0, 0, 0)
+    own, *others = results(pool)[1][0].tolist()
+    assert 0 < own < 1
+    assert others[0] == pytest.approx((1 - own) * rest)
+    assert own + sum(others) == pytest.approx(1)

@@ -21,6 +21,8 @@ Constants travel in `Slots.c`, float64[8], at the places named here.
 import numpy as np
 
 from ringrift.compile import kernel
+from ringrift.rules.kernels.cells import scalar
+from ringrift.rules.kernels.constants import S_PLAYERS
 
 C_VISIT = 0
 C_SCALE = 1
@@ -253,23 +255,52 @@ def mean_value(trees, g):
 
 
 @kernel
-def root_value(trees, g, c, out_value):
-    """Value of the root per absolute seat, float32[4].
+def improved_value(trees, g, c_visit, c_scale):
+    """What π' of the root is worth to the seat that decides there: Σ π'(a) · completed q(a)."""
+    first = trees.first_edge[g, 0]
+    n = trees.edges[g, 0]
+    mixed, most = mixed_value(trees, g, 0)
+    scale = (c_visit + most) * c_scale
+    top = -1e30
+    for e in range(first, first + n):
+        count = trees.visits[g, e]
+        q = trees.total[g, e] / count if count > 0 else mixed
+        top = max(top, trees.logit[g, e] + scale * q)
+    total = 0.0
+    worth = 0.0
+    for e in range(first, first + n):
+        count = trees.visits[g, e]
+        q = trees.total[g, e] / count if count > 0 else mixed
+        weight = np.exp(trees.logit[g, e] + scale * q - top)
+        total += weight
+        worth += weight * q
+    return worth / total
 
-    v_mix for the seat that decides (with PUCT the mean of its visits), the rest shared as the network says.
+
+@kernel
+def root_value(trees, g, c, out_value):
+    """Value of the root per absolute seat, float32[4], sum 1.
+
+    For the seat that decides what its improved policy is worth (with PUCT the mean of its visits); the rest is shared
+    as the network says, equally where it gives the others nothing. Not v_mix: that is what the prior's policy is
+    worth, and stays wrong however long the search (docs/search.md).
     """
     seat = trees.player[g, 0]
-    mixed, _ = mixed_value(trees, g, 0)
     if c[C_PUCT] != 0.0:
-        mixed = mean_value(trees, g)
+        own = mean_value(trees, g)
+    else:
+        own = improved_value(trees, g, c[C_VISIT], c[C_SCALE])
+    seats = scalar(trees.states, g * trees.player.shape[1], S_PLAYERS)
     rest = 0.0
-    for q in range(4):
+    for q in range(seats):
         if q + 1 != seat:
             rest += trees.value[g, 0, q]
     for q in range(4):
         if q + 1 == seat:
-            out_value[q] = mixed
-        elif rest > 0.0:
-            out_value[q] = trees.value[g, 0, q] / rest * (1.0 - mixed)
-        else:
+            out_value[q] = own
+        elif q >= seats:
             out_value[q] = 0.0
+        elif rest > 0.0:
+            out_value[q] = trees.value[g, 0, q] / rest * (1.0 - own)
+        else:
+            out_value[q] = (1.0 - own) / (seats - 1.0)
