@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Self, TypeVar
 
 from ringrift.configs import Config
-from ringrift.selfplay.size import even_sizes, fixed_sizes, shard_games
+from ringrift.selfplay.size import even_sizes, fitting_slots, fixed_sizes, shard_games
 from ringrift.settings import Settings
 from ringrift.settings.base import Section
 from ringrift.settings.data_ingestion import DataIngestionSettings
@@ -64,11 +64,15 @@ class RunPlan:
         """
         settings = settings.of(config)
         play = settings.selfplay
-        adapted = shard_games(config, play.slots, play.shard_seconds, games_per_second)
+        size = shard_games(config, play.slots, play.shard_seconds, games_per_second)
+        games = games or play.games_per_iteration
+        if not play.games_per_shard:
+            slots = fitting_slots(config, play.slots, even_sizes(games, size))
+            play = play.replace(slots=slots)
         return cls(
-            games=games or play.games_per_iteration,
-            shard_games=play.games_per_shard or adapted,
-            selfplay=settings.selfplay,
+            games=games,
+            shard_games=play.games_per_shard or size,
+            selfplay=play,
             search=settings.search,
             network=settings.network.tower(config.board),
             training=settings.training,

@@ -37,7 +37,7 @@ class SelfplayParameters:
     c_visit, c_scale        σ(q) = (c_visit + max N) · c_scale · q            50, 1   50, 1 (Gumbel)
     temperature             scale of the root's Gumbel noise at the start     1       1 (Gumbel)
     temperature_final       the same in the end                               0.2     1 (Gumbel)
-    temperature_decisions   decisions of a game until then                    30      30 moves (AlphaZero)
+    temperature_decisions   decisions of a game until then                    40      30 moves (AlphaZero)
     temperature_schedule    how the one goes over into the other: one of      step    step (AlphaGo Zero)
                             `ringrift.search.temperature.KINDS`
     temperature_elo_low     schedule elo: at this rating, as step             0       --
@@ -61,7 +61,7 @@ class SelfplayParameters:
     c_scale: float = 1.0
     temperature: float = 1.0
     temperature_final: float = 0.2
-    temperature_decisions: int = 30
+    temperature_decisions: int = 40
     slots: int = 64
     rule: str = "gumbel"
     tree_reuse: bool = False

@@ -7,6 +7,7 @@ is as short as it can be, so that many workers share a run and little hangs on o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil
 from typing import Final
 
@@ -20,6 +21,10 @@ FILLINGS_LARGE: Final = 3
 #: By name: the pipeline plans without loading the rules.
 SMALL_BOARDS: Final = ("square8", "hex8")
 
+#: Part of a shard that may be missing for one shard more: with 64 slots 1000 games are two shards, of 62 slots each,
+#: and not one that leaves the other core idle.
+SLACK: Final = 0.05
+
 #: Games of a shard at most: what the settings allow.
 MOST_GAMES: Final = 100_000
 
@@ -32,19 +37,29 @@ def shard_games(
     games_per_second: as measured on finished shards of the same kind; None: nothing is known yet,
     and the fillings alone decide.
     """
-    small = config.board in SMALL_BOARDS
-    fillings = (FILLINGS_SMALL if small else FILLINGS_LARGE) * slots
     lasting = ceil(least_seconds * games_per_second) if games_per_second else 0
-    return min(max(fillings, lasting), MOST_GAMES)
+    return min(max(fillings(config) * slots, lasting), MOST_GAMES)
+
+
+def fillings(config: Config) -> int:
+    """Fillings of its slots that a shard holds at least."""
+    return FILLINGS_SMALL if config.board in SMALL_BOARDS else FILLINGS_LARGE
+
+
+def fitting_slots(config: Config, slots: int, sizes: Sequence[int]) -> int:
+    """Slots that each of these shards fills so often; all of them where a single shard is too small for that."""
+    return min(slots, min(sizes) // fillings(config)) if len(sizes) > 1 else slots
 
 
 def even_sizes(games: int, size: int) -> list[int]:
-    """So many games in shards of at least `size` (one smaller shard if there are fewer), all alike.
+    """So many games in shards of at least about `size` (one smaller shard if there are fewer), all alike.
 
     >>> even_sizes(1000, 300)
     [334, 333, 333]
+    >>> even_sizes(1000, 512)
+    [500, 500]
     """
-    count = max(1, games // size)
+    count = max(1, int(games / size + SLACK))
     each, more = divmod(games, count)
     return [each + 1] * more + [each] * (count - more)
 

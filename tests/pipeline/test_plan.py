@@ -32,6 +32,15 @@ def test_a_fixed_size_heeds_no_speed():
     assert RunPlan.of(settings(), HEX8, 100, 1e3) == RunPlan.of(settings(), HEX8, 100, 1e-3)
 
 
+def test_every_shard_fills_its_slots():
+    """The plan of a run that is sized by itself has as many slots as its shards fill 8 times, unless it is one shard."""
+    free = settings(selfplay__games_per_shard=0, selfplay__slots=64)
+    for games, slots in ((1000, 62), (5000, 64), (200, 64)):
+        plan = RunPlan.of(free, HEX8, games, 1.0)
+        assert plan.selfplay.slots == slots
+        assert min(plan.shard_sizes()) >= 8 * slots or len(plan.shard_sizes()) == 1
+
+
 def test_sizes_follow_the_speed():
     """With games_per_shard 0 a faster machine has larger shards; an unmeasured one has 8 fillings."""
     free = settings(selfplay__games_per_shard=0, selfplay__slots=4, selfplay__shard_seconds=10)

@@ -41,7 +41,8 @@ def played(model_of, tmp_path_factory):
 
 def test_id_is_stable():
     """The id of a spec never changes: shards in ledgers are known by it."""
-    spec = ShardSpec("run", HEX, "ab" * 32, seed=7, index=3, games=100)
+    search = SelfplayParameters(temperature_decisions=30)
+    spec = ShardSpec("run", HEX, "ab" * 32, seed=7, index=3, games=100, search=search)
     assert spec.id == "c9755863fdc97c5bf448bde6132a449c3ac808d325273514f335622b59362ff8"
     assert ShardSpec.from_dict(json.loads(json.dumps(spec.as_dict()))) == spec
     changes = [
