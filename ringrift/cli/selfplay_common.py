@@ -157,7 +157,7 @@ def order(
     """
     from ringrift.selfplay.engines import needs_model
     from ringrift.selfplay.shard import ShardSpec
-    from ringrift.selfplay.size import even_sizes, fixed_sizes, shard_games
+    from ringrift.selfplay.size import even_sizes, fitting_slots, fixed_sizes, shard_games
     from ringrift.settings import Settings
 
     wanted = Config.parse(config)
@@ -169,7 +169,8 @@ def order(
     # no speed is asked here: the same arguments give the same files
     size = rules.games_per_shard or shard_games(wanted, rules.slots, rules.shard_seconds, None)
     sizes = fixed_sizes(games, size) if rules.games_per_shard else even_sizes(games, size)
-    search = search_of(found, wanted, simulations, min(size, games), known)
+    slots = size if rules.games_per_shard else fitting_slots(wanted, rules.slots, sizes)
+    search = search_of(found, wanted, simulations, min(slots, games), known)
     who = line_up(engine, wanted, sha256, search, rotate=rotate, simulations=simulations)
     specs = [
         ShardSpec(
