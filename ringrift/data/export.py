@@ -67,6 +67,7 @@ class _Columns:
     full: list[bool] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)  # rows of each game
     ids: list[str] = field(default_factory=list)  # id of each game
+    families: list[str] = field(default_factory=list)  # id of the game whose first moves it has
 
 
 def export_dataset(
@@ -83,7 +84,8 @@ def export_dataset(
     """Write the dataset of some shards into `out_dir`; BadInput for a bad or foreign shard.
 
     `heldout_fraction` of the games, chosen by a hash of their id and `seed`, is marked as held
-    out; at least one game as soon as there are two. A game that occurs in several shards counts
+    out; at least one game as soon as there are two. A game that goes on from a stored one is held
+    out with it. Rows that were not searched have NaN for the root's value. A game that occurs in several shards counts
     once, and one whose id is in `without` not at all. `bad` is told of a game whose moves do not
     lead to what it says, with its shard and the reason, and the game is left out; without `bad` that
     is a BadInput too. `progress` is told the number of games done.
@@ -104,7 +106,7 @@ def export_dataset(
             progress(len(columns.ids))
     if not sum(columns.rows):
         raise BadInput(f"{len(names)} shards of {config} hold no recorded decision to learn from")
-    held = heldout_games(columns.ids, heldout_fraction, seed)
+    held = heldout_games(columns.families, heldout_fraction, seed)
     arrays = _stack(columns, held)
     meta = {
         "config": str(config),
@@ -180,14 +182,16 @@ def _add_game(columns: _Columns, game: GameRecord) -> None:
     final = played.final
     columns.states.append(states)
     columns.value.append(_values(states, final, P))
-    columns.root_value.append(
-        np.array([decision.v for decision in decisions], np.float32).reshape(r, P)
-    )
+    root_value = np.array([decision.v for decision in decisions], np.float32).reshape(r, P)
+    # What nobody searched says no more than the network did: the result alone is to be learned from.
+    root_value[[decision.n == 0 for decision in decisions]] = np.nan
+    columns.root_value.append(root_value)
     columns.final_territory.append(np.repeat(_territory(final)[None], r, axis=0))
     credit = final[k.F_SCALAR, k.S_ELIM : k.S_ELIM + P]
     columns.final_elim.append(np.repeat(credit[None], r, axis=0))
     columns.rows.append(r)
     columns.ids.append(game.id)
+    columns.families.append(game.id if game.origin is None else game.origin.game)
 
 
 def _positions(game: GameRecord, played: Replay) -> NDArray[np.uint16]:

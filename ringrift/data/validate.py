@@ -136,6 +136,7 @@ def check_record(record: GameRecord) -> None:
             raise BadInput(f"the decision for move {decision.i + 1} follows that for {last + 1}")
         last = decision.i
         decisions.setdefault(last, []).append(decision)
+    unsearched = {d.i for d in record.decisions[record.stopped :]}
     for i, text in enumerate(record.moves):
         if game.result is not None:
             raise BadInput(f"move {i + 1}: {shown(text)} after the end of the game")
@@ -146,7 +147,7 @@ def check_record(record: GameRecord) -> None:
         except IllegalMove as error:
             raise _IllegalRecord(i + 1, error) from None
         if searched:
-            _check_decisions(searched, before, code)
+            _check_decisions(searched, before, code, least=0 if i in unsearched else 1)
     _check_end(record, game)
 
 
@@ -168,24 +169,27 @@ def _start(record: GameRecord) -> Game:
     return game
 
 
-def _check_decisions(searched: list[Decision], game: Game, code: int) -> None:
-    """One decision for a move; or two for a recovery slide, whose stack is chosen after it."""
+def _check_decisions(searched: list[Decision], game: Game, code: int, least: int) -> None:
+    """One decision for a move; or two for a recovery slide, whose stack is chosen after it.
+
+    least: simulations of each at least.
+    """
     if len(searched) > 1 + (code > ACTION_MASK):
         raise BadInput(f"{len(searched)} decisions for move {searched[0].i + 1}")
     for decision in searched:
-        fault = _decision(decision, game)
+        fault = _decision(decision, game, least)
         if fault is not None:
             raise BadInput(f"the decision for move {decision.i + 1}: {fault}")
         apply_move(game.states, 0, tables(game.config.board), code & ACTION_MASK)
 
 
-def _decision(decision: Decision, game: Game) -> str | None:
+def _decision(decision: Decision, game: Game, least: int) -> str | None:
     fault = decision_fault(decision, game.board.num_actions(game.config.players))
     if fault is not None:
         return fault
     if not decision.full and decision.a:
         return "a fast search has a policy target"
-    if decision.n < 1:
+    if decision.n < least or (decision.full and decision.n < 1):
         return f"{decision.n} simulations"
     if any(short(x) != x for x in (*decision.p, *decision.v)):
         return "a number has more than six significant digits"

@@ -55,6 +55,23 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The stored game whose first moves this one repeats, to play on from there."""
+
+    game: str  #: its id
+    move: int  #: moves that are the same: the first one played anew has this index
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """When searches agreed on the winner, so that the rest was not searched any more (or was, as a check)."""
+
+    decision: int  #: index into the decisions: the last one that had to agree
+    seat: int  #: who was to win
+    audited: bool  #: searched to the end all the same, to see whether it is true
+
+
+@dataclass(frozen=True, slots=True)
 class GameRecord:
     """One complete game: a line of a file."""
 
@@ -66,6 +83,9 @@ class GameRecord:
     result: Result
     decisions: tuple[Decision, ...] = ()
     start: Mapping[str, Any] | None = None  #: state+; None for the opening position
+    origin: Origin | None = None  #: None: all moves are this game's own
+    drawn: int = 0  #: decisions of the opening that were drawn from the policy, not searched
+    decided: Decided | None = None  #: None: searched to the end, and no more to be said
     id: str = field(default="")  #: derived when left empty
 
     def __post_init__(self) -> None:
@@ -85,8 +105,26 @@ class GameRecord:
         ]
         return hashlib.sha256(dumps(parts, sort_keys=True).encode()).hexdigest()
 
+    @property
+    def stopped(self) -> int:
+        """Index of the first decision that was not searched since the game was decided; their number if none."""
+        if self.decided is None or self.decided.audited:
+            return len(self.decisions)
+        return self.decided.decision + 1
+
     def line(self) -> str:
         """The game as its line of a file, without the newline."""
+        said: dict[str, Any] = {}
+        if self.origin is not None:
+            said["origin"] = {"game": self.origin.game, "move": self.origin.move}
+        if self.drawn:
+            said["drawn"] = self.drawn
+        if (end := self.decided) is not None:
+            said["decided"] = {
+                "decision": end.decision,
+                "seat": end.seat,
+                "audited": end.audited,
+            }
         return dumps(
             {
                 "t": "game",
@@ -101,6 +139,7 @@ class GameRecord:
                 ],
                 "seed": self.seed,
                 "start": self.start,
+                **said,
                 "moves": list(self.moves),
                 "decisions": [
                     {
@@ -126,7 +165,7 @@ class GameRecord:
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Self:
         """A record from the object of its line; BadInput names the key that is wrong."""
-        check_keys(data, _GAME_KEYS, "the game")
+        check_keys(data, _GAME_KEYS, "the game", _OPTIONAL)
         version(data, VERSION, "a game record")
         config = _config(data)
         players = config.players
@@ -145,12 +184,16 @@ class GameRecord:
             seats=seats,
             seed=typed(data, "seed", int),
             start=start,
+            origin=_origin(data),
+            drawn=_drawn(data),
+            decided=_decided(data, players),
             moves=moves,
             decisions=tuple(
                 _decision(item, players, len(moves)) for item in typed_list(data, "decisions", dict)
             ),
             result=_result(typed(data, "result", dict), players, len(moves)),
         )
+        _check_course(record)
         if data["id"] != record.derived_id():
             said = shown(data["id"][:12])
             raise BadInput(f"id {said}... is not that of this game's moves and agents")
@@ -161,6 +204,9 @@ _GAME_KEYS = (
     "t", "v", "id", "board", "players", "options", "seats", "seed", "start", "moves",
     "decisions", "result",
 )  # fmt: skip
+
+#: Keys that are left out where they say nothing.
+_OPTIONAL = ("origin", "drawn", "decided")
 
 
 # -- checking what was read ------------------------------------------------------------------
@@ -236,6 +282,57 @@ def _decision(data: Mapping[str, Any], players: int, moves: int) -> Decision:
     if len(decision.v) != players:
         raise BadInput(f"decision {decision.i} has {len(decision.v)} values, expected {players}")
     return decision
+
+
+def _origin(data: Mapping[str, Any]) -> Origin | None:
+    if "origin" not in data:
+        return None
+    found: dict[str, Any] = typed(data, "origin", dict)
+    check_keys(found, ("game", "move"), "'origin'")
+    game = found["game"]
+    if not isinstance(game, str) or not _SHA.fullmatch(game):
+        raise BadInput(f"'game' of 'origin' must be the id of a game, found {shown(game)}")
+    return Origin(game, typed(found, "move", int))
+
+
+def _drawn(data: Mapping[str, Any]) -> int:
+    if "drawn" not in data:
+        return 0
+    drawn: int = typed(data, "drawn", int)
+    if drawn < 1:
+        raise BadInput(f"'drawn' must be left out or at least 1, found {drawn}")
+    return drawn
+
+
+def _decided(data: Mapping[str, Any], players: int) -> Decided | None:
+    if "decided" not in data:
+        return None
+    found: dict[str, Any] = typed(data, "decided", dict)
+    check_keys(found, ("decision", "seat", "audited"), "'decided'")
+    made = Decided(
+        typed(found, "decision", int), typed(found, "seat", int), typed(found, "audited", bool)
+    )
+    if not 1 <= made.seat <= players:
+        raise BadInput(f"'seat' of 'decided' must be 1 to {players}, found {made.seat}")
+    return made
+
+
+def _check_course(record: GameRecord) -> None:
+    """What origin, draws and decisions say of each other must fit."""
+    origin, decided, decisions = record.origin, record.decided, record.decisions
+    if origin is not None:
+        if not 1 <= origin.move < len(record.moves):
+            raise BadInput(f"'origin' shares {origin.move} of {len(record.moves)} moves")
+        if decisions and decisions[0].i < origin.move:
+            raise BadInput(f"a decision for move {decisions[0].i + 1}, which 'origin' played")
+        if record.drawn or record.start is not None:
+            raise BadInput("'origin' stands beside 'drawn' or 'start': a game begins in one place")
+    if decided is None:
+        return
+    if not 0 <= decided.decision < len(decisions):
+        raise BadInput(f"'decided' names decision {decided.decision} of {len(decisions)}")
+    if any(decision.n for decision in decisions[record.stopped :]):
+        raise BadInput("a decision was searched after the game was decided and not audited")
 
 
 def _result(data: Mapping[str, Any], players: int, moves: int) -> Result:

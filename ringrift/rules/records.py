@@ -27,8 +27,10 @@ import zstandard
 from ringrift.errors import BadInput, shown
 from ringrift.rules.game_record import (
     VERSION,
+    Decided,
     Decision,
     GameRecord,
+    Origin,
     Result,
     SeatAgent,
     dumps,
@@ -48,8 +50,10 @@ from ringrift.rules.lines import (
 __all__ = [
     "SUFFIX",
     "VERSION",
+    "Decided",
     "Decision",
     "GameRecord",
+    "Origin",
     "RecordReader",
     "RecordWriter",
     "Result",

@@ -61,7 +61,7 @@ def visits_in_turn(considered: int, simulations: int) -> NDArray[np.int32]:
     Phases of equal length halve the number of actions, which never falls below 2 (Danihelka 2022, fig. 1).
     Returns int32[simulations].
     """
-    if considered <= 1:
+    if considered <= 1 or simulations == 0:
         return np.arange(simulations, dtype=np.int32)
     phases = ceil(log2(considered))
     visits = np.zeros(considered, np.int32)
@@ -106,14 +106,15 @@ class SearchPool:
         puct: Puct | None = None,
         reuse: bool = False,
     ) -> None:
-        """Allocate trees for the largest of the budgets (simulations); raises BadInput on a budget below 1.
+        """Allocate trees for the largest of the budgets (simulations); raises BadInput where the first is below 1.
 
-        rule: one of `RULES`; reuse: room for what `search_next` takes over from the search before.
+        A later one may be 0: then only the root is evaluated. rule: one of `RULES`; reuse: room for what
+        `search_next` takes over from the search before.
         """
         if rule not in RULES:
             raise BadInput(f"unknown search rule {rule!r}: {nearest(rule, RULES)}")
         p = puct or Puct()
-        if min(budgets) < 1 or max_considered < 2:
+        if budgets[0] < 1 or min(budgets) < 0 or max_considered < 2:
             raise BadInput(
                 f"simulations {min(budgets)}, max_considered {max_considered}: expected at least 1 and 2"
             )

@@ -27,6 +27,7 @@ from ringrift.rules.kernels import constants as k
 from ringrift.rules.kernels.play import play_all
 from ringrift.selfplay.players import Found, Player
 from ringrift.selfplay.pool import FinishedGame
+from ringrift.selfplay.starts import Start
 
 #: A slot without a game; a place in the row of those that are asked that nobody has.
 NONE: Final = -1
@@ -85,12 +86,17 @@ class AgentPool:
         """Positions that networks have seen so far."""
         return self._evaluations_before + sum(player.evaluations for player in self.players)
 
-    def run(self, seeds: NDArray[np.uint64]) -> Generator[FinishedGame | None]:
+    def run(
+        self, seeds: NDArray[np.uint64], starts: Mapping[int, Start] | None = None
+    ) -> Generator[FinishedGame | None]:
         """Play one game per seed; yields each game when it ends, and None wherever a snapshot may be taken.
+
+        starts: none; here all games begin at the opening.
 
         Unless a player has a time, games and their order follow from the seeds alone. After `restore` it goes on
         where the snapshot was taken.
         """
+        assert not starts, "other starts are for games of one network"
         if not self._restored:
             self._next[0] = 0
             self._fill(np.arange(self._index.size), seeds)

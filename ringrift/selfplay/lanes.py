@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 from ringrift.errors import BadInput
 from ringrift.search.evaluator import Evaluator
 from ringrift.selfplay.pool import FinishedGame, SelfplayParameters, SelfplayPool
+from ringrift.selfplay.starts import Start
 
 #: With lanes in threads: rounds that a lane may be ahead of the games that were handed out. It lets a lane go on
 #: while another has a longer step, or the caller writes a game down.
@@ -107,7 +108,9 @@ class Lanes:
         """Batches that carried them."""
         return sum(pool.batches for pool in self.pools)
 
-    def run(self, seeds: NDArray[np.uint64]) -> Generator[FinishedGame | None]:
+    def run(
+        self, seeds: NDArray[np.uint64], starts: Mapping[int, Start] | None = None
+    ) -> Generator[FinishedGame | None]:
         """Play one game per seed; yields as `SelfplayPool.run`, and None wherever a snapshot may be taken.
 
         What goes wrong in a lane is raised here. Closed, or left by an exception, it leaves no thread and no
@@ -117,7 +120,7 @@ class Lanes:
             self._turn[0] = 0
         self._restored = False
         for pool in self.pools:
-            pool.begin(seeds)
+            pool.begin(seeds, starts)
         return self._in_threads(seeds) if self.threads else self._in_turn(seeds)
 
     def snapshot(self) -> dict[str, NDArray[Any]]:

@@ -18,6 +18,7 @@ from ringrift.search.evaluator import Evaluator
 from ringrift.search.gumbel import SearchPool
 from ringrift.search.temperature import TemperatureScheduler, create_scheduler
 from ringrift.selfplay.kernels import games as kernels
+from ringrift.selfplay.starts import Start
 
 #: Decisions with a temperature of their own; later ones have the last of these. The settings end here too.
 LONGEST: Final = 10_001
@@ -48,9 +49,22 @@ class SelfplayParameters:
                             moves by visits^(1/temperature), visits as target
     tree_reuse              the subtree of the move played is searched on     False   True (AlphaZero)
     slots                   games side by side; the width of a batch          64      --
+    archive_share           part of the games that begin in the middle of a   0       0.05 + 0.01 (KataGo:
+                            game of the archive (`ShardSpec.archive`)                 early and late forks)
+    opening_random_fraction part of the other games whose first decisions     0       1 (KataGo)
+                            are drawn from the network's policy, unsearched
+    opening_random_area     mean number of such decisions, per cell of the    0.04    0.04 (Wu 2019, app.
+                            board; exponential, rounded down                          D), later 0.08
+    opening_temperature     of those draws                                    1       1 (KataGo)
+    decided_threshold       from this value of one seat on, in                0       0.9 (KataGo, which
+                            `decided_after` searches in a row, a game is              then searches less)
+                            decided; 0: none ever is
+    decided_after           see there                                         6       3 (KataGo)
+    decided_audit           part of the decided games that is searched to     0.1     0.1 (AlphaGo Zero)
+                            its end; the others go on by the policy alone
     ======================= ================================================= ======= ==================
 
-    Raises BadInput for a schedule that does not exist.
+    Raises BadInput for a schedule that does not exist, and for a field out of its range.
     """
 
     simulations: int = 64
@@ -70,10 +84,34 @@ class SelfplayParameters:
     temperature_elo_high: float = 1500.0
     elo: float | None = None
     progress: float = 0.0
+    archive_share: float = 0.0
+    opening_random_fraction: float = 0.0
+    opening_random_area: float = 0.04
+    opening_temperature: float = 1.0
+    decided_threshold: float = 0.0
+    decided_after: int = 6
+    decided_audit: float = 0.1
 
     def __post_init__(self) -> None:
-        """Refuse what is no schedule."""
+        """Refuse what is no schedule, and what is out of range."""
         _ = self.scheduler
+        for name in (
+            "archive_share",
+            "opening_random_fraction",
+            "decided_threshold",
+            "decided_audit",
+        ):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise BadInput(f"{name}: expected 0 to 1, not {getattr(self, name)}")
+        least = {
+            "fast_simulations": 1,
+            "decided_after": 1,
+            "opening_random_area": 0,
+            "opening_temperature": 0,
+        }
+        for name, bound in least.items():
+            if not getattr(self, name) >= bound:
+                raise BadInput(f"{name}: expected at least {bound}, not {getattr(self, name)}")
 
     @property
     def scheduler(self) -> TemperatureScheduler:
@@ -106,6 +144,13 @@ _LATER: Final = (
     "temperature_elo_high",
     "elo",
     "progress",
+    "archive_share",
+    "opening_random_fraction",
+    "opening_random_area",
+    "opening_temperature",
+    "decided_threshold",
+    "decided_after",
+    "decided_audit",
 )
 
 
@@ -133,6 +178,12 @@ class FinishedGame:
     #: int32[W] actions and float32[W] shares of the targets.
     target_action: NDArray[np.int32]
     target_share: NDArray[np.float32]
+    #: Where it began; None: at the opening, searched from its first decision on.
+    start: Start | None = None
+    #: Decisions of its opening that were drawn from the policy; they are not among the others.
+    drawn: int = 0
+    #: Decision with which it was decided, the seat that was to win, and whether it was searched on; None: it was not.
+    decided: tuple[int, int, bool] | None = None
 
 
 class SelfplayPool:
@@ -155,7 +206,7 @@ class SelfplayPool:
         p = parameters
         self.search = SearchPool(
             evaluator,
-            [p.simulations, p.fast_simulations],
+            [p.simulations, p.fast_simulations, 0],
             p.max_considered,
             p.c_visit,
             p.c_scale,
@@ -169,7 +220,15 @@ class SelfplayPool:
         self.games = kernels.make_games(
             evaluator.batch_size, 20 * bound, 4 * bound, 80 * bound, (NUM_FIELDS, geometry.n)
         )
-        self.play = kernels.Play(p.full_search_fraction, self._noise(p), p.tree_reuse)
+        self.play = kernels.Play(
+            full_fraction=p.full_search_fraction,
+            noise=self._noise(p),
+            reuse=p.tree_reuse,
+            opening_temperature=float(p.opening_temperature),
+            decided_threshold=float(p.decided_threshold),
+            decided_after=p.decided_after,
+            decided_audit=float(p.decided_audit),
+        )
         self.tables = tables(self.config.board)
         self._finished = np.zeros(evaluator.batch_size, np.int32)
         self._index = np.full(evaluator.batch_size, -1, np.int64)
@@ -177,6 +236,8 @@ class SelfplayPool:
         self._next = np.zeros(1, np.int64)
         self._lane = lane
         self._restored = False
+        #: Games of the run that do not begin as all others do, by their number.
+        self._starts: Mapping[int, Start] = {}
         #: Leaves evaluated so far, and slots in the batches that carried them.
         self.evaluations = 0
         self.batches = 0
@@ -193,13 +254,16 @@ class SelfplayPool:
             return np.ones(1)
         return scheduler.table(LONGEST, elo=p.elo, progress=p.progress)
 
-    def run(self, seeds: NDArray[np.uint64]) -> Generator[FinishedGame | None]:
+    def run(
+        self, seeds: NDArray[np.uint64], starts: Mapping[int, Start] | None = None
+    ) -> Generator[FinishedGame | None]:
         """Play one game per seed; yields each game when it ends, and None after every batch.
 
-        Games end in any order, but in the same order every time: all that happens is decided by the seeds, the
-        network and the batch width. After `restore` it goes on where the snapshot was taken.
+        starts: games, by the number of their seed, that do not begin at the opening and searched. Games end in any
+        order, but in the same order every time: all that happens is decided by the seeds, the network and the batch
+        width. After `restore` it goes on where the snapshot was taken.
         """
-        self.begin(seeds)
+        self.begin(seeds, starts)
         while True:
             leaves, finished = self.advance(seeds)
             yield from finished
@@ -210,8 +274,9 @@ class SelfplayPool:
             elif not finished:
                 return
 
-    def begin(self, seeds: NDArray[np.uint64]) -> None:
-        """Fill the slots with the first games, or leave them as `restore` has set them."""
+    def begin(self, seeds: NDArray[np.uint64], starts: Mapping[int, Start] | None = None) -> None:
+        """Fill the slots with the first games, or leave them as `restore` has set them; starts: see `run`."""
+        self._starts = starts or {}
         if not self._restored:
             self._next[0] = self._lane[0]
             for g in range(self.evaluator.batch_size):
@@ -288,7 +353,10 @@ class SelfplayPool:
             return
         self._index[g] = number
         self._next[0] = number + self._lane[1]
-        kernels.start_game(self.games, s.slots, g, self.opening, seeds[number])
+        start = self._starts.get(number)
+        before, drawn = (0, 0) if start is None else (start.decisions, start.drawn)
+        state = self.opening if start is None or start.state is None else start.state
+        kernels.start_game(self.games, s.slots, g, state, seeds[number], before, drawn)
 
     def _take(self, g: int) -> FinishedGame:
         """Copy the game out of its slot."""
@@ -297,6 +365,8 @@ class SelfplayPool:
         length = int(games.lengths[g])
         assert length >= 0, "a game outgrew its log: the bound of rules §17 does not hold"
         entries = int(games.target_start[g, n])
+        start = self._starts.get(int(self._index[g]))
+        decided = int(games.decided[g])
         return FinishedGame(
             index=int(self._index[g]),
             seed=int(games.seeds[g]),
@@ -309,4 +379,9 @@ class SelfplayPool:
             target_start=games.target_start[g, : n + 1].copy(),
             target_action=games.target_action[g, :entries].copy(),
             target_share=games.target_share[g, :entries].copy(),
+            start=start,
+            drawn=int(games.before[g]) - (0 if start is None else start.decisions),
+            decided=None
+            if decided < 0
+            else (decided, int(games.value[g, decided].argmax()) + 1, bool(games.audited[g])),
         )

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from ringrift.agents import AgentSpec
 from ringrift.agents.evaluators import evaluator_of
 from ringrift.configs import Config
+from ringrift.data.decided import DecidedGames
 from ringrift.errors import BadInput, Interrupted
 from ringrift.nets.backend import Backend
 from ringrift.nets.checkpoint import load_model
@@ -38,6 +39,7 @@ from ringrift.rules.lines import parse_object
 from ringrift.rules.outcome import outcome
 from ringrift.rules.records import (
     SUFFIX,
+    Decided,
     Decision,
     GameRecord,
     RecordReader,
@@ -53,6 +55,7 @@ from ringrift.selfplay.engines import seat_agent, seatings
 from ringrift.selfplay.lanes import Lanes, has_device, lane_width, make_pool, number_of_lanes
 from ringrift.selfplay.players import make_player
 from ringrift.selfplay.pool import FinishedGame, SelfplayParameters, SelfplayPool
+from ringrift.selfplay.starts import Start, deal, read_archive
 
 #: Seconds between two progress reports.
 REPORT_EVERY = 0.5
@@ -81,6 +84,8 @@ class ShardSpec:
     engines: tuple[AgentSpec, ...] = ()
     #: Whether the agents move on by a seat from game to game.
     rotate: bool = False
+    #: sha256 of the files of games in which a part of the games begins (`SelfplayParameters.archive_share`).
+    archive: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON form; what came later is left out where it says nothing, so that older shards keep their ids."""
@@ -89,6 +94,7 @@ class ShardSpec:
             "config": str(self.config),
             "search": self.search.as_dict(),
             "engines": [agent.as_dict() for agent in self.engines],
+            "archive": list(self.archive),
         }
         return {name: value for name, value in found.items() if value or name not in _LATER}
 
@@ -102,6 +108,7 @@ class ShardSpec:
                 "search": SelfplayParameters(**data["search"]),
                 "options": GameOptions(**data["options"]),
                 "engines": tuple(AgentSpec.from_dict(agent) for agent in data.get("engines", ())),
+                "archive": tuple(data.get("archive", ())),
             }
         )
 
@@ -132,7 +139,7 @@ class ShardSpec:
 
 
 #: Fields that older shards do not have.
-_LATER: Final = ("engines", "rotate")
+_LATER: Final = ("engines", "rotate", "archive")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +155,7 @@ class ShardProgress:
     evaluations: int
     #: Ending -> finished games.
     victories: Mapping[str, int]
+    decided: DecidedGames = DecidedGames()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +177,9 @@ class ShardResult:
     resumed: int = 0
     #: Parts that the slots were dealt out to.
     lanes: int = 1
+    decided: DecidedGames = DecidedGames()
+    #: Games that began in the archive.
+    archived: int = 0
 
 
 def produce_shard(
@@ -182,6 +193,7 @@ def produce_shard(
     checkpoint_seconds: float = CHECKPOINT_EVERY,
     quarantine: Path | None = None,
     lanes: int = 0,
+    archive: Mapping[str, Path] | None = None,
 ) -> ShardResult:
     """Play a shard, or what is left of it, and write it to ``out_dir`` under its sha256.
 
@@ -190,10 +202,13 @@ def produce_shard(
     of `ringrift.nets.choice.WISHES` where the shard is not begun, as `ringrift.selfplay.backends` says; or the very one,
     of each lane, to play a shard again. ``lanes``: see `ringrift.selfplay.lanes`; 0 takes what suits the backend, 2 on
     a GPU and 1 on a processor. A checkpoint that cannot be used goes to the folder ``quarantine`` (None: one
-    in ``out_dir``). ``model_path`` may be None where no engine has a network. Raises BadInput when the model is
-    broken or of another configuration.
+    in ``out_dir``). ``model_path`` may be None where no engine has a network. ``archive``: where the files of the spec's
+    archive lie, by sha256. Raises BadInput when the model is broken or of another configuration, or a file of the
+    archive is not there or not whole.
     """
     start = time.monotonic()
+    seeds = spec.game_seeds()
+    starts = starts_of(spec, seeds, archive or {})
     at = checkpoint_path(out_dir, spec.id)
     pool, played_by, lanes = _open_pool(spec, model_path, backend, lanes, at)
     header = header_of(spec, played_by, lanes)
@@ -202,7 +217,7 @@ def produce_shard(
     saved = reported = start
     with (
         RecordWriter(out_dir, header) as writer,
-        closing(pool.run(spec.game_seeds())) as games,
+        closing(pool.run(seeds, starts)) as games,
     ):
         for line in found.lines:
             record = GameRecord.parse(parse_object(line.encode()))
@@ -243,6 +258,8 @@ def produce_shard(
         evaluations=pool.evaluations,
         resumed=len(found.lines),
         lanes=lanes,
+        decided=tally.decided,
+        archived=tally.archived,
     )
 
 
@@ -322,6 +339,22 @@ def _agent_pool(
     return AgentPool(spec.config, start, players, rows, spec.search.slots)
 
 
+def starts_of(
+    spec: ShardSpec, seeds: NDArray[np.uint64], files: Mapping[str, Path]
+) -> dict[int, Start]:
+    """Games of a shard that do not begin at the opening and searched, by number; seeds: uint64[games].
+
+    files: those of its archive, by sha256; BadInput where one is no good. Of other engines all games begin as usual.
+    """
+    if spec.engines:
+        if spec.archive:
+            raise BadInput("archive: games of other engines than gumbel-mcts begin at the opening")
+        return {}
+    options = options_of(opening(spec.config, spec.options))
+    stored = read_archive(files, spec.archive, spec.config, options)
+    return deal(seeds, spec.search, spec.config, stored)
+
+
 def found_shards(folder: Path, specs: Iterable[ShardSpec]) -> dict[str, ShardResult]:
     """Those of the shards that lie in a folder, whole, by id; they cost no time, so their seconds are 0.
 
@@ -348,6 +381,8 @@ def found_shards(folder: Path, specs: Iterable[ShardSpec]) -> dict[str, ShardRes
             evaluations=0,
             resumed=len(tally.lines),
             lanes=header.get("lanes", 1),
+            decided=tally.decided,
+            archived=tally.archived,
         )
     return found
 
@@ -377,6 +412,8 @@ class _Tally:
     positions: int = 0
     plies: int = 0
     victories: Counter[str] = field(default_factory=Counter)
+    decided: DecidedGames = DecidedGames()
+    archived: int = 0
 
     def add(self, record: GameRecord, line: str) -> None:
         """Count a game."""
@@ -384,6 +421,8 @@ class _Tally:
         self.positions += sum(decision.full for decision in record.decisions)
         self.plies += len(record.moves)
         self.victories[record.result.victory] += 1
+        self.decided += DecidedGames.of(record)
+        self.archived += record.origin is not None
 
     def progress(self, spec: ShardSpec, pool: SelfplayPool | Lanes | AgentPool) -> ShardProgress:
         """How far the shard is."""
@@ -395,6 +434,7 @@ class _Tally:
             seconds=time.monotonic() - self.start,
             evaluations=pool.evaluations,
             victories=dict(self.victories),
+            decided=self.decided,
         )
 
     def checkpoint(self, pool: SelfplayPool | Lanes | AgentPool) -> Checkpoint:
@@ -404,26 +444,38 @@ class _Tally:
 
 def to_record(spec: ShardSpec, game: FinishedGame) -> GameRecord:
     """The canonical record of a finished game, its moves as text."""
-    start = opening(spec.config, spec.options)
-    scalars = start[0, F_SCALAR]
+    state = opening(spec.config, spec.options)
+    options = options_of(state)
+    start = game.start or Start()
+    if start.state is not None:
+        state = start.state.copy()
     ended = outcome(game.final)
     assert ended is not None
     rows = spec.seatings
     seats = rows[game.index % len(rows)]
     return GameRecord(
         config=spec.config,
-        options={
-            "pie": bool(scalars[S_PIE]),
-            "line_detect": int(scalars[S_DETECT]),
-            "lps_rounds": int(scalars[S_LPS_ROUNDS]),
-            "rings": int(scalars[S_RINGS]),
-        },
+        options=options,
         seats=tuple(map(seat_agent, seats)),
         seed=game.seed,
-        moves=tuple(move_texts(spec.config, start, game.codes)),
-        decisions=tuple(decisions(game)),
+        moves=start.moves + tuple(move_texts(spec.config, state, game.codes)),
+        origin=start.origin,
+        drawn=game.drawn,
+        decided=None if game.decided is None else Decided(*game.decided),
+        decisions=tuple(decisions(game, len(start.moves))),
         result=Result(ended.winner, ended.victory, ended.ranks, ended.turns, ended.plies),
     )
+
+
+def options_of(state: NDArray[np.uint16]) -> dict[str, Any]:
+    """Options of the game in a state uint16[1, 6, N], as a record says them."""
+    scalars = state[0, F_SCALAR]
+    return {
+        "pie": bool(scalars[S_PIE]),
+        "line_detect": int(scalars[S_DETECT]),
+        "lps_rounds": int(scalars[S_LPS_ROUNDS]),
+        "rings": int(scalars[S_RINGS]),
+    }
 
 
 def move_texts(
@@ -437,13 +489,13 @@ def move_texts(
         apply_move(states, 0, geometry_tables, code)
 
 
-def decisions(game: FinishedGame) -> Iterator[Decision]:
-    """What the searches of a game found, in the form of a record."""
+def decisions(game: FinishedGame, moves: int) -> Iterator[Decision]:
+    """What the searches of a game found, in the form of a record; moves: how many the game began with."""
     bounds = game.target_start.tolist()
     for row, index in enumerate(game.move_index.tolist()):
         entries = slice(bounds[row], bounds[row + 1]) if game.full[row] else slice(0, 0)
         yield Decision(
-            i=index,
+            i=moves + index,
             a=tuple(game.target_action[entries].tolist()),
             p=tuple(game.target_share[entries].tolist()),
             v=tuple(game.values[row].tolist()),
