@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ringrift.cli.options import Json, SettingsFile
+from ringrift.cli.selfplay_decided import decided_figures, decided_lines
 from ringrift.configs import Config
 from ringrift.errors import BadInput, NegativeVerdict
 
@@ -36,7 +37,8 @@ def stats(
     games = (game for path in _files(files) for game in RecordReader(path))
     found = statistics(games, sample)
     if json:
-        print(jsonlib.dumps([one.as_dict() for one in found]))
+        told = [{**one.as_dict(), "decided": decided_figures(one.decided)} for one in found]
+        print(jsonlib.dumps(told))
         return
     if not found:
         raise NegativeVerdict("the files hold no games")
@@ -177,6 +179,11 @@ def _show(one: GameStatistics) -> None:
         )
     if one.value_error is not None:
         console.print(f"squared error of the winner's root value: {one.value_error:.3f}")
+    for count, what in ((one.archived, "began in stored games"), (one.drawn, "opened by draws")):
+        if count:
+            console.print(f"{count} games {what}")
+    for line in decided_lines(one.decided):
+        console.print(line)
     if one.branching:
         table = Table(box=box.SIMPLE_HEAD)
         for column in ("phase", "positions", "forced", "mean choice", "most"):

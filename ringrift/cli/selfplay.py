@@ -12,16 +12,19 @@ import typer
 from ringrift.cli.options import ConfigName, Json, Model, Seed, SettingsFile
 from ringrift.cli.selfplay_canonical import canonical
 from ringrift.cli.selfplay_common import (
+    Archive,
     Backend,
     Engine,
     Lanes,
     Rotate,
     Simulations,
+    decided_of,
     endings_of,
     endings_text,
     order,
     who_plays,
 )
+from ringrift.cli.selfplay_decided import decided_figures, decided_lines
 from ringrift.cli.selfplay_soak import soak
 from ringrift.cli.stopping import on_request
 
@@ -62,6 +65,7 @@ def run(
         ),
     ] = 0.0,
     seed: Seed = None,
+    archive: Archive = None,
     out: Annotated[
         Path | None,
         typer.Option(help="folder of the shards; default: games/ in the state directory"),
@@ -91,6 +95,7 @@ def run(
         rotate=rotate,
         lanes=lanes,
         backend=backend,
+        archive=archive,
     )
     folder = home() / "games" if out is None else out.expanduser()
     with on_request(f"the shards that are whole are in {folder}; {found.again}") as request:
@@ -98,7 +103,7 @@ def run(
     if json:
         print(jsonlib.dumps(as_dict(found.specs, made)))
     else:
-        show(model, found.specs, made)
+        show(model, found.specs, made, found.most_false)
 
 
 def as_dict(plan: Sequence[ShardSpec], made: Sequence[ShardResult]) -> dict[str, object]:
@@ -118,13 +123,20 @@ def as_dict(plan: Sequence[ShardSpec], made: Sequence[ShardResult]) -> dict[str,
         "evaluations": sum(result.evaluations for result in made),
         "seconds": sum(result.seconds for result in made),
         "victories": dict(endings),
+        "archived": sum(result.archived for result in made),
+        "decided": decided_figures(decided_of(made)),
         "backend": None if made[0].backend is None else made[0].backend.to_dict(),
         "lanes": made[0].lanes,
         "shards": [str(result.path) for result in made],
     }
 
 
-def show(model: str, plan: Sequence[ShardSpec], made: Sequence[ShardResult]) -> None:
+def show(
+    model: str,
+    plan: Sequence[ShardSpec],
+    made: Sequence[ShardResult],
+    most_false: float | None = None,
+) -> None:
     """A table of the shards, and what was in them."""
     from rich import box
     from rich.console import Console
@@ -150,6 +162,11 @@ def show(model: str, plan: Sequence[ShardSpec], made: Sequence[ShardResult]) -> 
         console.print("an engine has a time: the same seed does not give the same games")
     console.print(table)
     console.print(f"endings: {endings_text(endings)}")
+    if plan[0].archive:
+        began = sum(result.archived for result in made)
+        console.print(f"{began} games began in {len(plan[0].archive)} stored shards")
+    for line in decided_lines(decided_of(made), most_false):
+        console.print(line)
     lanes = f", {made[0].lanes} lanes" if made[0].lanes > 1 else ""
     if made[0].backend is not None:
         console.print(f"{evaluations / seconds:,.0f} evaluations/s by {made[0].backend}{lanes}")

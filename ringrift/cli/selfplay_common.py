@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +19,7 @@ from ringrift.configs import Config
 from ringrift.errors import BadInput, nearest
 
 if TYPE_CHECKING:
+    from ringrift.data.decided import DecidedGames
     from ringrift.selfplay.engines import Engines
     from ringrift.selfplay.pool import SelfplayParameters
     from ringrift.selfplay.shard import ShardProgress, ShardResult, ShardSpec
@@ -54,6 +55,15 @@ Backend = Annotated[
     typer.Option(
         help="what computes the network: auto (the fastest by timing), torch, openvino or onnx. "
         "Default: settings"
+    ),
+]
+
+Archive = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--archive",
+        metavar="FILE",
+        help="shard in whose games a part of the new ones begins (selfplay.archive_share); again for more",
     ),
 ]
 
@@ -94,6 +104,10 @@ class Order:
     lanes: int = 0
     #: What computes the network, as for `produce_shard`.
     backend: str = "torch"
+    #: Files in which games begin, by sha256.
+    archive: Mapping[str, Path] = field(default_factory=dict)
+    #: Setting selfplay.decided_max_false.
+    most_false: float | None = None
 
     @property
     def again(self) -> str:
@@ -127,6 +141,7 @@ class Order:
                         checkpoint_seconds=self.checkpoint_seconds,
                         lanes=self.lanes,
                         backend=self.backend,
+                        archive=self.archive,
                     )
                 )
                 request.check()
@@ -147,13 +162,14 @@ def order(
     lanes: int | None = None,
     backend: str | None = None,
     rotate: bool = False,
+    archive: Sequence[Path] | None = None,
 ) -> Order:
     """The shards that hold so many games, each with the search of the settings.
 
     engine, rotate: who plays, as typed; a model is looked up only where one of them has a network.
     run: name that their ids follow from. seed: None draws a fresh one. known: rating and training progress of
-    the model, which a temperature may depend on. lanes, backend: None takes those of the settings. Raises
-    BadInput for whatever is not right.
+    the model, which a temperature may depend on. lanes, backend: None takes those of the settings. archive: files
+    in whose games a part of these begins. Raises BadInput for whatever is not right.
     """
     from ringrift.selfplay.engines import needs_model
     from ringrift.selfplay.shard import ShardSpec
@@ -170,8 +186,12 @@ def order(
     size = rules.games_per_shard or shard_games(wanted, rules.slots, rules.shard_seconds, None)
     sizes = fixed_sizes(games, size) if rules.games_per_shard else even_sizes(games, size)
     slots = size if rules.games_per_shard else fitting_slots(wanted, rules.slots, sizes)
-    search = search_of(found, wanted, simulations, min(slots, games), known)
+    files = archive_files(archive or (), wanted, rules.archive_share)
+    search = search_of(
+        found, wanted, simulations, min(slots, games), known, archive=bool(files)
+    )
     who = line_up(engine, wanted, sha256, search, rotate=rotate, simulations=simulations)
+    refuse_archive(who, files)
     specs = [
         ShardSpec(
             run,
@@ -183,6 +203,7 @@ def order(
             search=who.search,
             engines=who.seats,
             rotate=who.rotate,
+            archive=tuple(files),
         )
         for index, number in enumerate(sizes)
     ]
@@ -192,6 +213,8 @@ def order(
         rules.checkpoint_seconds,
         lanes=rules.lanes if lanes is None else lanes,
         backend=wish_of(rules.backend if backend is None else backend),
+        archive=files,
+        most_false=rules.decided_max_false,
     )
 
 
@@ -204,16 +227,44 @@ def wish_of(backend: str) -> str:
     return backend
 
 
+def refuse_archive(who: Engines, files: Mapping[str, Path]) -> None:
+    """BadInput where games of other engines would have to begin in stored ones."""
+    if who.seats and files:
+        raise BadInput("--archive is for games of gumbel-mcts alone: those of other engines begin at the opening")
+
+
+def archive_files(files: Iterable[Path], config: Config, share: float) -> dict[str, Path]:
+    """Files of stored games of a config by their sha256, in their order; BadInput for one that is no good.
+
+    share: part of the games that is to begin in them.
+    """
+    from ringrift.rules.records import RecordReader, verify_name
+
+    found = {}
+    for path in files:
+        sha256 = verify_name(path)
+        first = next(iter(RecordReader(path, verify=False)), None)
+        if first is None or first.config != config:
+            said = "no games" if first is None else f"games of {first.config}"
+            raise BadInput(f"--archive {path}: {said}, expected games of {config}")
+        found[sha256] = path
+    if found and not share:
+        raise BadInput("--archive: selfplay.archive_share is 0, so no game would begin there")
+    return found
+
+
 def search_of(
     settings: Settings,
     config: Config,
     simulations: int | None,
     games: int,
     known: tuple[float | None, float] = (None, 0.0),
+    *,
+    archive: bool = False,
 ) -> SelfplayParameters:
     """The search of a config's settings, with another full budget where one is given.
 
-    known: rating and training progress of the model.
+    known: rating and training progress of the model. archive: there are stored games to begin in.
     """
     from ringrift.selfplay.parameters import parameters_of
 
@@ -223,6 +274,7 @@ def search_of(
         own.search,
         games=games,
         simulations=simulations,
+        archive=archive,
         elo=known[0],
         progress=known[1],
     )
@@ -265,6 +317,13 @@ def progress_bar(
 def endings_text(endings: Counter[str]) -> str:
     """Each ending with its games, the most frequent first."""
     return "  ".join(f"{kind} {count}" for kind, count in endings.most_common())
+
+
+def decided_of(made: Iterable[ShardResult]) -> DecidedGames:
+    """How all games were called decided."""
+    from ringrift.data.decided import DecidedGames
+
+    return sum((result.decided for result in made), DecidedGames())
 
 
 def endings_of(made: Iterable[ShardResult]) -> Counter[str]:

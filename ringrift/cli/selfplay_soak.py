@@ -13,18 +13,23 @@ import typer
 from ringrift.cli.lookup import find_model
 from ringrift.cli.options import Json, Model, Seed, SettingsFile
 from ringrift.cli.selfplay_common import (
+    Archive,
     Backend,
     Engine,
     Lanes,
     Rotate,
     Simulations,
+    archive_files,
+    decided_of,
     endings_of,
     endings_text,
     line_up,
     progress_bar,
+    refuse_archive,
     search_of,
     wish_of,
 )
+from ringrift.cli.selfplay_decided import decided_figures, decided_lines
 from ringrift.cli.stopping import on_request
 from ringrift.configs import Config
 from ringrift.errors import BadInput, Interrupted, NegativeVerdict
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
     from ringrift.selfplay.engines import Engines
     from ringrift.selfplay.shard import ShardProgress, ShardResult
     from ringrift.selfplay.soak import Plan, State
+    from ringrift.settings import Settings
 
 
 def soak(
@@ -62,6 +68,7 @@ def soak(
     lanes: Lanes = None,
     backend: Backend = None,
     seed: Seed = None,
+    archive: Archive = None,
     out: Annotated[
         Path | None, typer.Option(help="folder; default: soak/ in the state directory")
     ] = None,
@@ -100,8 +107,15 @@ def soak(
         now = find_model(one, model)
         return now if sha256 in (None, now[0]) else find_model(one, str(sha256))
 
+    stored = _archives(archive or [], configs, found)
     searches = {
-        str(one): search_of(found, one, simulations, found.of(one).selfplay.slots)
+        str(one): search_of(
+            found,
+            one,
+            simulations,
+            found.of(one).selfplay.slots,
+            archive=bool(stored[str(one)]),
+        )
         for one in configs
     }
 
@@ -111,11 +125,13 @@ def soak(
 
     for one in configs:  # what cannot work is said before the first game
         first = find(one, None)
-        seated(one, None if first is None else first[0])
+        refuse_archive(seated(one, None if first is None else first[0]), stored[str(one)])
     plan = Plan(
         configs=configs,
         model=find,
         engines=seated,
+        archives=stored,
+        most_false=found.selfplay.decided_max_false,
         seed=state.seed,
         check_every=check_every,
         oracle_every=oracle_every,
@@ -149,6 +165,27 @@ def soak(
         raise
     (folder / STATE).unlink(missing_ok=True)
     _say(plan, state, made, memory, folder, engine, json=json)
+
+
+def _archives(
+    files: list[Path], configs: list[Config], settings: Settings
+) -> dict[str, dict[str, Path]]:
+    """Config -> its files by sha256; BadInput for a file of none of the configs."""
+    from ringrift.rules.records import RecordReader
+
+    stored: dict[str, list[Path]] = {str(one): [] for one in configs}
+    for path in files:
+        if not path.is_file():
+            raise BadInput(f"--archive {path}: no such file")
+        first = next(iter(RecordReader(path, verify=False)), None)
+        if first is None or str(first.config) not in stored:
+            said = "no games" if first is None else f"games of {first.config}"
+            raise BadInput(f"--archive {path}: {said}, expected games of {' or '.join(stored)}")
+        stored[str(first.config)].append(path)
+    return {
+        str(one): archive_files(stored[str(one)], one, settings.of(one).selfplay.archive_share)
+        for one in configs
+    }
 
 
 def _go_on(
@@ -213,6 +250,8 @@ def _say(
         "games_per_second": played / seconds if seconds else 0.0,
         "positions_per_second": sum(r.positions for r in made) / seconds if seconds else 0.0,
         "victories": dict(endings_of(made)),
+        "archived": sum(result.archived for result in made),
+        "decided": decided_figures(decided_of(made)),
         "memory": [size >> 20 for size in (memory[0], max(memory), memory[-1])] if memory else [],
         "folder": str(folder),
     }
@@ -233,4 +272,8 @@ def _say(
             f"memory {grown[0]} MiB at first, {grown[1]} at most, {grown[2]} now"
         )
         print(f"endings: {endings_text(endings_of(made))}")
+        if any(plan.archives.values()):
+            print(f"{figures['archived']} games began in stored ones")
+        for line in decided_lines(decided_of(made), plan.most_false):
+            print(line)
     print(f"shards in {folder}")

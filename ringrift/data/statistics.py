@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ringrift.configs import Config
+from ringrift.data.decided import DecidedGames, winner_at
 from ringrift.data.replay import replay_record
 from ringrift.rules.boards import tables
 from ringrift.rules.kernels import constants as k
@@ -83,12 +84,17 @@ class GameStatistics:
     target_entropy: float | None
     #: Mean squared error of the root value of the winner's seat; None without decisions.
     value_error: float | None
+    #: Games that began inside a stored one, and games that opened with draws from the policy.
+    archived: int
+    drawn: int
+    #: Games that were called decided before their end.
+    decided: DecidedGames
     #: Phase -> legal moves in it.
     branching: dict[str, PhaseBranching] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return {**asdict(self), "config": str(self.config)}
+        return {**asdict(self), "config": str(self.config), "decided": self.decided.as_dict()}
 
 
 def statistics(games: Iterable[GameRecord], sample: int = SAMPLE) -> list[GameStatistics]:
@@ -119,19 +125,19 @@ def _of_config(config: Config, games: list[GameRecord], sample: int) -> GameStat
         targets=len(entropies),
         target_entropy=float(np.mean(entropies)) if entropies else None,
         value_error=float(np.mean(errors)) if errors else None,
+        archived=sum(game.origin is not None for game in games),
+        drawn=sum(game.drawn > 0 for game in games),
+        decided=sum(map(DecidedGames.of, games), DecidedGames()),
         branching=_branching(config, games[::step]) if sample else {},
     )
 
 
 def _searches(game: GameRecord, entropies: list[float], errors: list[float]) -> None:
     """Append the entropy of each policy target and the squared error of each root value."""
-    swap = game.moves.index("SW") if "SW" in game.moves else -1
     for decision in game.decisions:
         if decision.full:
             entropies.append(-math.fsum(p * math.log(p) for p in decision.p if p > 0))
-        # Before a swap the winner's agent sat in the other seat (rules §12).
-        winner = 3 - game.result.winner if decision.i <= swap else game.result.winner
-        errors.append((1.0 - decision.v[winner - 1]) ** 2)
+        errors.append((1.0 - decision.v[winner_at(game, decision.i) - 1]) ** 2)
 
 
 def _branching(config: Config, games: list[GameRecord]) -> dict[str, PhaseBranching]:

@@ -181,9 +181,11 @@ def play_shard(work: ShardWork, model: Path, folder: Path, progress: Progress) -
             rules,
             work.plan.search,
             games=work.games,
+            archive=bool(work.plan.archive),
             elo=work.plan.elo,
             progress=work.plan.progress,
         ),
+        archive=work.plan.archive,
     )
 
     def told(at: ShardProgress) -> None:
@@ -194,6 +196,7 @@ def play_shard(work: ShardWork, model: Path, folder: Path, progress: Progress) -
             plies=at.plies,
             seconds=at.seconds,
             evaluations=at.evaluations,
+            **({"decided": at.decided.decided} if at.decided.decided else {}),
         )
 
     made = produce_shard(
@@ -205,6 +208,7 @@ def play_shard(work: ShardWork, model: Path, folder: Path, progress: Progress) -
         quarantine=folder.parent / "quarantine",
         lanes=rules.lanes,
         backend=rules.backend,
+        archive=work.archive,
     )
     return ShardFile(
         made.path,
@@ -214,6 +218,7 @@ def play_shard(work: ShardWork, model: Path, folder: Path, progress: Progress) -
         made.plies,
         made.seconds,
         made.victories,
+        made.decided.as_dict() if made.decided.decided else {},
     )
 
 

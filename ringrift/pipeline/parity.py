@@ -18,6 +18,7 @@ from typing import Any
 
 import structlog
 
+from ringrift.pipeline import decided
 from ringrift.pipeline.events import Kind
 from ringrift.pipeline.services import FailedGame, ParityReport, ParityWork
 from ringrift.pipeline.task import Done, Task
@@ -173,4 +174,4 @@ def warnings(rows: Sequence[StageRow]) -> list[str]:
             f"{export['quarantined']} games could not be made into rows, since their moves do not "
             "lead to what they say; they lie in quarantine/"
         )
-    return said
+    return said + decided.warnings(rows)

@@ -6,7 +6,7 @@ then, and its id holds the plan's digest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self, TypeVar
 
@@ -46,6 +46,8 @@ class RunPlan:
     #: Each is there where the schedule of the temperature asks for it.
     elo: float | None = None
     progress: float = 0.0
+    #: sha256 of the shards of earlier runs in which a part of the games begins.
+    archive: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -57,10 +59,11 @@ class RunPlan:
         *,
         elo: float | None = None,
         progress: float = 0.0,
+        archive: Sequence[str] = (),
     ) -> Self:
         """The plan for one config by the settings of now, per_config included.
 
-        games_per_second: speed of its last shards. elo, progress: see the fields.
+        games_per_second: speed of its last shards. elo, progress, archive: see the fields.
         """
         settings = settings.of(config)
         play = settings.selfplay
@@ -80,15 +83,16 @@ class RunPlan:
             data_ingestion=settings.data_ingestion,
             elo=elo,
             progress=progress,
+            archive=tuple(archive),
         )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON; what came later is left out where it says nothing."""
         return {
-            field.name: value.model_dump(mode="json") if isinstance(value, Section) else value
+            field.name: _plain(value)
             for field in fields(self)
             for value in [getattr(self, field.name)]
-            if field.name not in ("elo", "progress") or value != field.default
+            if field.name not in ("elo", "progress", "archive") or value != field.default
         }
 
     @classmethod
@@ -115,6 +119,7 @@ class RunPlan:
             data_ingestion=section(DataIngestionSettings, "data_ingestion"),
             elo=values.get("elo"),
             progress=values.get("progress", 0.0),
+            archive=tuple(values.get("archive", ())),
         )
 
     @property
@@ -127,3 +132,10 @@ class RunPlan:
         if self.selfplay.games_per_shard:
             return fixed_sizes(self.games, self.shard_games)
         return even_sizes(self.games, self.shard_games)
+
+
+def _plain(value: Any) -> Any:
+    """A field of a plan as JSON has it."""
+    if isinstance(value, Section):
+        return value.model_dump(mode="json")
+    return list(value) if isinstance(value, tuple) else value

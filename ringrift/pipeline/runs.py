@@ -46,6 +46,7 @@ def open_or_resume(ctx: Context, config: Config, games_wanted: int | None = None
         speed,
         elo=rating(ctx, config, plan, start.sha256),
         progress=training_progress(ctx, config, plan),
+        archive=archive_of(ctx, config, plan),
     )
     with ctx.ledger.write(ctx.fence) as tx:
         return _open(tx, config, plan, start, ctx.settings.cluster.max_attempts)
@@ -116,6 +117,18 @@ def training_progress(ctx: Context, config: Config, plan: RunPlan) -> float:
     with ctx.ledger.read() as tx:
         trained = len(models.models_of(tx, str(config), models.CANDIDATE))
     return min(trained / plan.selfplay.curriculum_iterations, 1.0)
+
+
+def archive_of(ctx: Context, config: Config, plan: RunPlan) -> list[str]:
+    """sha256 of the newest shards of a config in which games may begin, none of whose games was found faulty."""
+    play = plan.selfplay
+    if not play.archive_share or not play.archive_shards:
+        return []
+    with ctx.ledger.read() as tx:
+        known = games.ingested_shards(tx, str(config))
+        faulty = {game.shard_id for game in games.faulty_games(tx, str(config))}
+    whole = [str(shard.sha256) for shard in known if shard.id not in faulty]
+    return whole[: play.archive_shards]
 
 
 def seed_of(identity: str) -> int:

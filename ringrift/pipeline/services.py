@@ -8,7 +8,7 @@ forking parents). Tests bind small real ones.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -37,6 +37,8 @@ class ShardWork:
     number: int
     games: int
     plan: RunPlan
+    #: Files of the plan's archive, by sha256.
+    archive: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class ShardFile:
     seconds: float
     #: Ending -> games.
     victories: Mapping[str, int]
+    #: How games were called decided (`ringrift.data.decided`); empty where none was.
+    decided: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from ringrift.errors import BadInput
-from ringrift.pipeline import gauntlet, parity
+from ringrift.pipeline import decided, gauntlet, parity
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.cores import training_threads, usable_cores
 from ringrift.pipeline.events import Kind
@@ -48,6 +49,7 @@ def play_shard(task: Task) -> Done:
             number=shard.number,
             games=shard.planned_games,
             plan=task.plan,
+            archive=_archive(task),
         ),
         task.model_path(shard.model),
         ctx.home / "shards",
@@ -81,9 +83,24 @@ def play_shard(task: Task) -> Done:
             "seconds": made.seconds,
             "sha256": made.sha256,
             "victories": dict(made.victories),
+            **decided.entry(made.decided, task.plan.selfplay.decided_max_false),
         },
         rows=rows,
     )
+
+
+def _archive(task: Task) -> dict[str, Path]:
+    """The verified files in which games of a run may begin, by sha256; BadInput for one that is not there or not whole.
+
+    Without it the shard would hold other games than its plan says, so the shard waits for a good copy.
+    """
+    wanted = task.plan.archive
+    with task.ctx.ledger.read() as tx:
+        known = games.shard_paths(tx, wanted) if wanted else {}
+    for sha256 in wanted:
+        if sha256 not in known:
+            raise BadInput(f"archive: shard file {sha256[:12]} is not in the ledger")
+    return {sha256: task.verified(known[sha256], sha256) for sha256 in wanted}
 
 
 def _selfplay_complete(task: Task, played: Sequence[games.ShardRow]) -> NewEvent:

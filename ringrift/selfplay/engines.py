@@ -75,7 +75,11 @@ def read_engines(
     rotate = rotate and len(set(seats)) > 1
     first = seats[0]
     if len(set(seats)) > 1 or first.kind != "gumbel-mcts" or first.simulations is None:
-        return Engines(seats, search, rotate)
+        # of these games all begin at the opening, and none is called decided
+        plain = replace(
+            search, archive_share=0.0, opening_random_fraction=0.0, decided_threshold=0.0
+        )
+        return Engines(seats, plain, rotate)
     fast = min(search.fast_simulations, first.simulations)
     search = replace(search, simulations=first.simulations, fast_simulations=fast)
     return Engines((), search, rotate=False)

@@ -19,12 +19,13 @@ def parameters_of(
     *,
     games: int,
     simulations: int | None = None,
+    archive: bool = False,
     elo: float | None = None,
     progress: float = 0.0,
 ) -> SelfplayParameters:
     """The search of a shard of so many games.
 
-    simulations: another full budget than the settings'. elo, progress: of the network that plays; each is kept
+    simulations: another full budget than the settings'. archive: there are stored games to begin in. elo, progress: of the network that plays; each is kept
     only where the schedule of the temperature depends on it, since whatever is kept decides the games.
     """
     full = play.simulations if simulations is None else simulations
@@ -47,4 +48,11 @@ def parameters_of(
         elo=elo if schedule == BY_ELO else None,
         progress=progress if schedule == BY_PROGRESS else 0.0,
         slots=min(play.slots, games),
+        archive_share=play.archive_share if archive else 0.0,
+        opening_random_fraction=play.opening_random_fraction,
+        opening_random_area=play.opening_random_area,
+        opening_temperature=play.opening_temperature,
+        decided_threshold=play.decided_threshold,
+        decided_after=play.decided_after,
+        decided_audit=play.decided_audit,
     )

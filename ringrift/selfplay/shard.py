@@ -155,7 +155,7 @@ class ShardProgress:
     evaluations: int
     #: Ending -> finished games.
     victories: Mapping[str, int]
-    decided: DecidedGames = DecidedGames()
+    decided: DecidedGames = field(default_factory=DecidedGames)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ class ShardResult:
     resumed: int = 0
     #: Parts that the slots were dealt out to.
     lanes: int = 1
-    decided: DecidedGames = DecidedGames()
+    decided: DecidedGames = field(default_factory=DecidedGames)
     #: Games that began in the archive.
     archived: int = 0
 
@@ -412,7 +412,7 @@ class _Tally:
     positions: int = 0
     plies: int = 0
     victories: Counter[str] = field(default_factory=Counter)
-    decided: DecidedGames = DecidedGames()
+    decided: DecidedGames = field(default_factory=DecidedGames)
     archived: int = 0
 
     def add(self, record: GameRecord, line: str) -> None:

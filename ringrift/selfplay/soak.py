@@ -57,6 +57,10 @@ class Plan:
     checkpoint_seconds: float
     #: Games of all shards together; None: no end.
     games: int | None = None
+    #: Config -> files in which a part of its games begins, by sha256.
+    archives: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
+    #: Part of the audited games that may be false.
+    most_false: float | None = None
     #: Config -> lanes of its shards, as for `produce_shard`.
     lanes: Mapping[str, int] = field(default_factory=dict)
     #: Config -> what computes its network, as for `produce_shard`.
@@ -131,6 +135,7 @@ def next_spec(plan: Plan, state: State) -> ShardSpec:
         search=replace(who.search, slots=min(slots, games)),
         engines=who.seats,
         rotate=who.rotate,
+        archive=tuple(plan.archives.get(str(config), ())),
     )
 
 
@@ -174,6 +179,7 @@ def play_one(
             checkpoint_seconds=plan.checkpoint_seconds,
             lanes=plan.lanes.get(str(spec.config), 0),
             backend=plan.backends.get(str(spec.config), "torch"),
+            archive=plan.archives.get(str(spec.config), {}),
         )
     except Interrupted:
         state.save(folder)

@@ -35,6 +35,15 @@ class SelfplaySettings(Section):
     temperature_elo_low: Annotated[float, Field(ge=-10_000, le=10_000)]
     temperature_elo_high: Annotated[float, Field(ge=-10_000, le=10_000)]
     curriculum_iterations: Annotated[int, Field(ge=1, le=1_000_000)]
+    archive_share: Annotated[float, Field(ge=0, le=1)]
+    archive_shards: Annotated[int, Field(ge=0, le=64)]
+    opening_random_fraction: Annotated[float, Field(ge=0, le=1)]
+    opening_random_area: Annotated[float, Field(ge=0, le=1)]
+    opening_temperature: Annotated[float, Field(ge=0, le=10)]
+    decided_threshold: Annotated[float, Field(ge=0, le=1)]
+    decided_after: Annotated[int, Field(ge=1, le=10_000)]
+    decided_audit: Annotated[float, Field(ge=0, le=1)]
+    decided_max_false: Annotated[float, Field(ge=0, le=1)]
 
     @model_validator(mode="after")
     def _bounds_are_ordered(self) -> Self:
@@ -47,5 +56,14 @@ class SelfplaySettings(Section):
             raise ValueError(
                 f"temperature_elo_low: expected less than temperature_elo_high "
                 f"({self.temperature_elo_high}), not {self.temperature_elo_low}"
+            )
+        if 0 < self.decided_threshold <= 0.5:
+            raise ValueError(
+                f"decided_threshold: expected 0 (off) or above 0.5, not {self.decided_threshold}"
+            )
+        if self.decided_threshold and not self.decided_audit:
+            raise ValueError(
+                "decided_audit: expected above 0 where decided_threshold is, or nobody would see "
+                "how often a decided game is not"
             )
         return self

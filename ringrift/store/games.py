@@ -129,6 +129,12 @@ def get_shard(tx: Tx, shard: str) -> ShardRow:
     return ShardRow(**row)
 
 
+def shard_paths(tx: Tx, contents: Sequence[str]) -> dict[str, str]:
+    """Where the shards with these sha256 lie, as the ledger writes paths; those that it does not know are left out."""
+    query = sa.select(shards.c.sha256, shards.c.path).where(shards.c.sha256.in_(contents))
+    return {row.sha256: row.path for row in tx.conn.execute(query)}
+
+
 def record_shard(
     tx: Tx,
     shard: str,

@@ -61,8 +61,8 @@ def counted(monkeypatch):
     calls = []
     evaluate = SelfplayPool.run
 
-    def run(self, seeds):
-        for game in evaluate(self, seeds):
+    def run(self, seeds, starts):
+        for game in evaluate(self, seeds, starts):
             calls.extend([None] if game is None else [game])
             yield game
 
