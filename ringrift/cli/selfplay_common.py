@@ -230,7 +230,9 @@ def wish_of(backend: str) -> str:
 def refuse_archive(who: Engines, files: Mapping[str, Path]) -> None:
     """BadInput where games of other engines would have to begin in stored ones."""
     if who.seats and files:
-        raise BadInput("--archive is for games of gumbel-mcts alone: those of other engines begin at the opening")
+        raise BadInput(
+            "--archive is for games of gumbel-mcts alone: those of other engines begin at the opening"
+        )
 
 
 def archive_files(files: Iterable[Path], config: Config, share: float) -> dict[str, Path]:
