@@ -187,9 +187,7 @@ def order(
     sizes = fixed_sizes(games, size) if rules.games_per_shard else even_sizes(games, size)
     slots = size if rules.games_per_shard else fitting_slots(wanted, rules.slots, sizes)
     files = archive_files(archive or (), wanted, rules.archive_share)
-    search = search_of(
-        found, wanted, simulations, min(slots, games), known, archive=bool(files)
-    )
+    search = search_of(found, wanted, simulations, min(slots, games), known, archive=bool(files))
     who = line_up(engine, wanted, sha256, search, rotate=rotate, simulations=simulations)
     refuse_archive(who, files)
     specs = [
