@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Annotated
 
 import psutil
 import typer
@@ -35,6 +36,9 @@ LIBRARIES = (
     "numpy",
     "numba",
     "torch",
+    "openvino",
+    "onnxruntime",
+    "onnx",
     "flower",
 )
 
@@ -55,9 +59,17 @@ class Finding:
 
 
 @app.command()
-def doctor(settings: SettingsFile = None, *, json: Json = False) -> int:
+def doctor(
+    settings: SettingsFile = None,
+    *,
+    timing: Annotated[
+        bool,
+        typer.Option(help="time what can compute the network: some ten seconds, on idle cores"),
+    ] = True,
+    json: Json = False,
+) -> int:
     """Look at this machine and the settings; exit 1 if something cannot work."""
-    findings = list(examine(settings))
+    findings = list(examine(settings, timing=timing))
     if json:
         print(json_module.dumps([dataclasses.asdict(f) for f in findings], indent=2))
     else:
@@ -66,7 +78,7 @@ def doctor(settings: SettingsFile = None, *, json: Json = False) -> int:
     return 0 if all(f.good for f in findings) else 1
 
 
-def examine(settings: Path | None) -> Iterable[Finding]:
+def examine(settings: Path | None, *, timing: bool) -> Iterable[Finding]:
     """Yield the findings; a subject that fails does not hide the others."""
     yield Finding(
         "ringrift", f"{__version__}, Python {platform.python_version()}, {platform.platform()}"
@@ -77,6 +89,19 @@ def examine(settings: Path | None) -> Iterable[Finding]:
     yield _tried("settings", lambda: f"{_settings_file(settings)}: valid")
     yield _tried("state", lambda: _state(settings))
     yield _tried("broker", _broker)
+    yield from _backends(settings, timing=timing)
+
+
+def _backends(settings: Path | None, *, timing: bool) -> Iterable[Finding]:
+    """What can compute the network, with its speed or without."""
+    from ringrift.cli.doctor_backends import measured, named
+
+    try:
+        found = Settings.load(settings)
+    except BadInput:
+        return  # said above
+    for text, good in measured(found) if timing else named(found):
+        yield Finding("backend", text, good=good)
 
 
 def _tried(subject: str, look: Callable[[], str]) -> Finding:

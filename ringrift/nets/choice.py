@@ -23,9 +23,12 @@ WISHES: Final = ("auto", "torch", "openvino", "onnx")
 
 #: Another backend than the default must be so many times as fast to be chosen. The bits of games depend on the
 #: backend: gains as small as the differences between two timings on a busy machine (up to 10%) would make the same
-#: spec give other games from start to start. OpenVINO's gain over torch was measured as 1.04 to 1.12 with the networks
-#: of the default settings and as 1.3 with those of `make run`.
+#: spec give other games from machine to machine. OpenVINO's gain over torch, measured with avx512_bf16: 1.06 to 1.14
+#: with the networks of the default settings, 1.28 to 1.33 with those of `make run`.
 MARGIN: Final = 1.2
+
+#: Parts that the timing of each backend is cut into.
+ROUNDS: Final = 4
 
 #: A larger batch or more threads must be so many times as fast: a batch needs games to fill it, a thread a core.
 WORTH: Final = 1.05
@@ -103,22 +106,43 @@ def candidates(batches: Sequence[int] = (64,), threads: Sequence[int] = (1,)) ->
     ]
 
 
+class _Trial:
+    """A backend that is being timed."""
+
+    def __init__(self, net: Network, backend: Backend, states: NDArray[np.uint16]) -> None:
+        """Make it ready, and let it settle."""
+        self.backend = backend
+        self._evaluator = make_evaluator(net, backend)
+        self._rows = np.ascontiguousarray(np.resize(states, (backend.batch, *states.shape[1:])))
+        self._legal = legal_of(net.config, self._rows)
+        self._evaluator.evaluate(self._rows, self._legal)
+        self._best = float("inf")
+
+    def run(self, seconds: float) -> None:
+        """Time full batches for so long, one at least."""
+        end = time.perf_counter() + seconds
+        while True:
+            start = time.perf_counter()
+            self._evaluator.evaluate(self._rows, self._legal)
+            now = time.perf_counter()
+            # The fastest call is the least disturbed one: other workers share the machine.
+            self._best = min(self._best, now - start)
+            if now >= end:
+                return
+
+    @property
+    def timing(self) -> Timing:
+        """What was found so far."""
+        return Timing(self.backend, self.backend.batch / self._best)
+
+
 def time_backend(
     net: Network, backend: Backend, states: NDArray[np.uint16], seconds: float = 0.25
 ) -> Timing:
     """Measure a backend on full batches of `states` uint16[n, 6, N], repeated or cut to its size."""
-    evaluator = make_evaluator(net, backend)
-    rows = np.ascontiguousarray(np.resize(states, (backend.batch, *states.shape[1:])))
-    legal = legal_of(net.config, rows)
-    evaluator.evaluate(rows, legal)
-    best = float("inf")
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or best == float("inf"):
-        start = time.perf_counter()
-        evaluator.evaluate(rows, legal)
-        # The fastest call is the least disturbed one: other workers share the machine.
-        best = min(best, time.perf_counter() - start)
-    return Timing(backend, backend.batch / best)
+    trial = _Trial(net, backend, states)
+    trial.run(seconds)
+    return trial.timing
 
 
 def choose_backend(
@@ -130,20 +154,24 @@ def choose_backend(
 ) -> Choice:
     """Time what can run here, on full batches of `states` uint16[n, 6, N], and take what is fastest.
 
-    With reserve: see MARGIN and WORTH. A backend that is installed and does not work counts as missing.
+    With reserve: see MARGIN and WORTH. seconds: for each, in ROUNDS parts, one backend after the other, so that what
+    else the machine does for a while disturbs them all. One that is installed and does not work counts as missing.
     """
-    timings: list[Timing] = []
+    trials: list[_Trial] = []
     missing = {kind: reason for kind in KINDS if (reason := lacking(kind)) is not None}
     for backend in candidates(batches, threads):
         if backend.kind in missing:
             continue
         try:
-            timings.append(time_backend(net, backend, states, seconds))
+            trials.append(_Trial(net, backend, states))
         except (ImportError, OSError, RuntimeError) as error:
             if backend.kind == default_backend().kind:
                 raise
             missing[backend.kind] = f"does not work here: {_first_line(error)}"
-    timings.sort(key=lambda timing: -timing.evaluations_per_second)
+    for _ in range(ROUNDS):
+        for trial in trials:
+            trial.run(seconds / ROUNDS)
+    timings = sorted((t.timing for t in trials), key=lambda t: -t.evaluations_per_second)
     return Choice(choice_of(timings).backend, tuple(timings), tuple(missing.items()))
 
 

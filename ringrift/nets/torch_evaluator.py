@@ -41,11 +41,10 @@ class TorchEvaluator(HostEvaluator):
     def __init__(self, net: Network, backend: Backend) -> None:
         """Make the network ready; takes about a second."""
         super().__init__(net.config, backend, Readout.allocate(net.config, backend.batch))
-        if torch.get_num_threads() != backend.threads:
-            torch.set_num_threads(backend.threads)
+        self._take_threads()
         self._dtype = TORCH_DTYPES[backend.dtype]
-        self._planes = torch.from_numpy(self._readout.planes)
-        self._scalars = torch.from_numpy(self._readout.scalars)
+        self._planes = torch.from_numpy(self.readout.planes)
+        self._scalars = torch.from_numpy(self.readout.scalars)
         play = PlayNetwork.of(net).to(dtype=self._dtype).to(memory_format=torch.channels_last)
         self._run = _frozen(play, *self._inputs())
         self._said: tuple[torch.Tensor, ...] = ()
@@ -54,7 +53,14 @@ class TorchEvaluator(HostEvaluator):
         """Both inputs as the network wants them; the planes keep their channels-last memory."""
         return self._planes.to(self._dtype).permute(0, 3, 1, 2), self._scalars.to(self._dtype)
 
-    def _start(self) -> None:
+    def _take_threads(self) -> None:
+        """The number is the whole process's, and another evaluator may have set it meanwhile."""
+        if torch.get_num_threads() != self.backend.threads:
+            torch.set_num_threads(self.backend.threads)
+
+    def start(self) -> None:
+        """Run the network; see `NetworkEvaluator.start`."""
+        self._take_threads()
         with torch.inference_mode():
             self._said = self._run(*self._inputs())
 

@@ -38,7 +38,7 @@ from ringrift.store.ids import digest
 log = structlog.get_logger(__name__)
 
 #: Seconds of timing for each candidate, beside the second or so that each takes to be made.
-SECONDS: Final = 0.2
+SECONDS: Final = 0.4
 
 #: Folder of what was found, in the state directory.
 FOLDER: Final = "backends"

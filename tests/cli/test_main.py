@@ -1,6 +1,7 @@
 """Every command ends with a code that means something and, when it fails, one clear line."""
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -12,6 +13,9 @@ import typer
 
 from ringrift import errors
 from ringrift.cli import main
+from ringrift.nets.backend import KINDS
+from ringrift.nets.choice import default_backend, dtype_of
+from ringrift.nets.presence import lacking
 
 
 def ringrift(*arguments, **environ):
@@ -146,9 +150,12 @@ def test_a_reader_that_has_enough_is_no_error():
 
 def test_doctor_looks_at_everything_and_fails_on_what_cannot_work(tmp_path):
     """A good machine passes; a bad setting is one BAD line, beside all others, and exit code 1."""
-    assert ringrift("doctor").returncode == 0
+    assert ringrift("doctor", "--no-timing").returncode == 0
     bad = ringrift(
-        "doctor", RINGRIFT__TRAINING__BATCH_SIZE="none", RINGRIFT_HOME=str(tmp_path / "x")
+        "doctor",
+        "--no-timing",
+        RINGRIFT__TRAINING__BATCH_SIZE="none",
+        RINGRIFT_HOME=str(tmp_path / "x"),
     )
     assert bad.returncode == 1
     assert bad.stdout.count("BAD") == 1
@@ -156,9 +163,41 @@ def test_doctor_looks_at_everything_and_fails_on_what_cannot_work(tmp_path):
     assert str(tmp_path / "x") in bad.stdout
     (tmp_path / "file").touch()
     for nowhere in ("/proc/x", str(tmp_path / "file" / "x")):
-        bad = ringrift("doctor", RINGRIFT_HOME=nowhere)
+        bad = ringrift("doctor", "--no-timing", RINGRIFT_HOME=nowhere)
         assert bad.returncode == 1
         assert "BAD  state" in bad.stdout
+
+
+def test_doctor_times_what_computes_the_network(tmp_path):
+    """Each backend is there with its speed, number format, batches and threads, or with what it lacks."""
+    said = ringrift("doctor", "--json", RINGRIFT__NETWORK__HEX8__CHANNELS="8").stdout
+    found = [f["text"] for f in json.loads(said) if f["subject"] == "backend"]
+    for kind in KINDS:
+        [text] = [text for text in found if text.startswith(kind)]
+        if lacking(kind):
+            assert text == f"{kind}: {lacking(kind)}"
+        else:
+            for part in (dtype_of(kind), "batch 16", "batch 64", "evaluations/s with 1 thread"):
+                assert part in text
+    assert found[-1] == f"selfplay.backend torch: {default_backend(64)}"
+
+
+def test_doctor_names_a_backend_that_is_missing():
+    """A backend that the settings name and that is not there is a BAD line; one that nobody named is none."""
+    code = (
+        "import sys; sys.modules['openvino'] = None; from ringrift.cli.main import main; "
+        "main(['doctor', '--no-timing'])"
+    )
+    for wish, status in (("openvino", 1), ("torch", 0)):
+        found = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "RINGRIFT__SELFPLAY__BACKEND": wish},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert found.returncode == status
+        assert "openvino: openvino not installed: pip install 'ringrift[openvino]'" in found.stdout
 
 
 def test_a_wrong_option_names_the_help_of_its_own_command():
