@@ -91,22 +91,24 @@ class CudaEvaluator(NetworkEvaluator):
 
         return out, run
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Queue the batch on the stream; see `NetworkEvaluator.start`."""
         with torch.inference_mode(), torch.cuda.stream(self._stream):
             for device, host in zip(self._in, self._host_in, strict=True):
                 device.copy_(host, non_blocking=True)
             self._run()
-            asked = self._readout.asked
+            asked = self.readout.asked
             if asked > len(self._host_logits):
                 self._allocate(2 * asked)
-            self._readout.places(self._host_places[:asked].numpy())  # while the device computes
+            self.readout.places(self._host_places[:asked].numpy())  # while the device computes
             places = self._host_places[:asked].to(self._device, non_blocking=True)
             flat = torch.cat((self._policy.flatten(), self._tail.flatten()))
             self._host_logits[:asked].copy_(flat.index_select(0, places), non_blocking=True)
             self._host_value.copy_(self._value, non_blocking=True)
             self._done.record(self._stream)
 
-    def _read(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def read(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Wait for the stream; see `NetworkEvaluator.read`."""
         self._done.synchronize()
-        values = self._readout.read_values(self._host_value.numpy())
-        return self._host_logits[: self._readout.asked].numpy(), values
+        values = self.readout.read_values(self._host_value.numpy())
+        return self._host_logits[: self.readout.asked].numpy(), values

@@ -30,15 +30,15 @@ class NetworkEvaluator(abc.ABC):
         self.backend = backend
         #: Rows computed per call; a call may bring fewer.
         self.batch_size = backend.batch
-        self._readout = readout
+        self.readout = readout
         self._busy = False
 
     @abc.abstractmethod
-    def _start(self) -> None:
+    def start(self) -> None:
         """Give the planes and scalars of the readout to the network."""
 
     @abc.abstractmethod
-    def _read(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def read(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Logits of the legal actions and values, as `wait` returns them."""
 
     def submit(self, states: NDArray[np.uint16], legal: Legal) -> None:
@@ -48,8 +48,8 @@ class NetworkEvaluator(abc.ABC):
         most one batch is under way.
         """
         assert not self._busy, "the last batch was not waited for"
-        self._readout.write(states, legal)
-        self._start()
+        self.readout.write(states, legal)
+        self.start()
         self._busy = True
 
     def wait(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -59,7 +59,7 @@ class NetworkEvaluator(abc.ABC):
         """
         assert self._busy, "nothing was submitted"
         self._busy = False
-        return self._read()
+        return self.read()
 
     def evaluate(
         self, states: NDArray[np.uint16], legal: Legal
@@ -80,5 +80,6 @@ class HostEvaluator(NetworkEvaluator):
     def _answer(self) -> Answer:
         """What the network made of the readout's planes and scalars."""
 
-    def _read(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        return self._readout.read(*self._answer())
+    def read(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Pick both out of the answer; see `NetworkEvaluator.read`."""
+        return self.readout.read(*self._answer())

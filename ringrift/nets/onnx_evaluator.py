@@ -35,12 +35,13 @@ class OnnxEvaluator(HostEvaluator):
             np.zeros(shape, np.float32) for shape in output_shapes(net.config, backend.batch)
         ]
         self._binding = self._session.io_binding()
-        for name, array in zip(INPUTS, (self._readout.planes, self._readout.scalars), strict=True):
+        for name, array in zip(INPUTS, (self.readout.planes, self.readout.scalars), strict=True):
             self._binding.bind_input(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
         for name, array in zip(OUTPUTS, self._said, strict=True):
             self._binding.bind_output(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Run the session; see `NetworkEvaluator.start`."""
         self._session.run_with_iobinding(self._binding)
 
     def _answer(self) -> Answer:

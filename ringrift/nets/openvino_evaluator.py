@@ -45,12 +45,13 @@ class OpenvinoEvaluator(HostEvaluator):
             np.zeros(shape, np.float32) for shape in output_shapes(net.config, backend.batch)
         ]
         self._request = core.compile_model(model, "CPU", options).create_infer_request()
-        for i, array in enumerate((self._readout.planes, self._readout.scalars)):
+        for i, array in enumerate((self.readout.planes, self.readout.scalars)):
             self._request.set_input_tensor(i, openvino.Tensor(array, shared_memory=True))
         for i, array in enumerate(self._said):
             self._request.set_output_tensor(i, openvino.Tensor(array, shared_memory=True))
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Infer; see `NetworkEvaluator.start`."""
         self._request.infer()
 
     def _answer(self) -> Answer:
