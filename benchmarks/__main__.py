@@ -15,7 +15,7 @@ from benchmarks.machine import Watch, report
 from ringrift.errors import nearest
 
 #: Benchmarks, cheapest first.
-NAMES = ("rules", "start", "data", "matches", "search", "network")
+NAMES = ("rules", "start", "data", "matches", "search", "network", "selfplay")
 
 
 def main() -> int:

@@ -37,7 +37,8 @@ def game(seed: int) -> GameRecord:
     rng = np.random.default_rng(seed)
     b, t, states = board(CONFIG.board), tables(CONFIG.board), opening(CONFIG)
     out = np.empty(k.MAX_MOVES, np.int32)
-    moves, decisions = [], []
+    moves: list[str] = []
+    decisions: list[Decision] = []
     options = state_plus(states, 0, b)["options"]
     while (end := outcome(states[0])) is None:
         legal = out[: legal_moves(states, 0, t, out)]
@@ -72,6 +73,7 @@ def timings(quick: bool) -> dict[str, Timing]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         path = write_records(folder, games).path
+        assert path is not None
         return {
             "games read": repeat(lambda: list(RecordReader(path)), items=GAMES, repeats=repeats),
             "games replayed": repeat(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from benchmarks.machine import Timing, repeat
@@ -31,7 +32,7 @@ def timings(quick: bool) -> dict[str, Timing]:
     games = 100 if quick else 400
     return {
         f"games {kind} against random": repeat(
-            lambda kind=kind: play(kind, games), items=games, repeats=3 if quick else 5, warmups=0
+            partial(play, kind, games), items=games, repeats=3 if quick else 5, warmups=0
         )
         for kind in ("random", "heuristic")
     }

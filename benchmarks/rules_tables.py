@@ -37,7 +37,7 @@ def print_board(result: dict[str, Any]) -> None:
     print(flush=True)
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     head = list(head)
     print("| " + " | ".join(head) + " |")
     print("|" + "|".join(["---"] + ["---:"] * (len(head) - 1)) + "|")
@@ -49,7 +49,7 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
 def print_markdown(results: list[dict[str, Any]]) -> None:
     """Tables of playouts, of single calls, and of the phases in which the time goes."""
     print("Random playouts, one thread:\n")
-    _table(
+    table(
         ("config", "games/s", "spread", "bar", "plain Python", "times", "moves/s", "decisions/s",
          "steps a game", "moves a game"),
         (
@@ -72,7 +72,7 @@ def print_markdown(results: list[dict[str, Any]]) -> None:
         "One call in the middle half of a game, in ns (spread; calibration steps; plain Python):\n"
     )
     calls = ("legal, decisions", "legal, moves", "apply, decisions", "apply, moves", "copy")
-    _table(
+    table(
         ("config", *calls, "state, bytes", "log of a game, bytes"),
         (
             (
@@ -90,7 +90,7 @@ def print_markdown(results: list[dict[str, Any]]) -> None:
     )
     print("By phase: share of the moves, legal list + move in ns, share of the time:\n")
     phases = list(results[0]["phases"])
-    _table(
+    table(
         ("config", *(name.replace("_", " ") for name in phases)),
         ((r["config"], *_phase_cells(r, phases)) for r in results),
     )

@@ -1,0 +1,163 @@
+"""Selfplay at the speed of the network.
+
+    python -m benchmarks.selfplay [--config BOARD:PLAYERS ...] [--backend torch|openvino|onnx] [--device cuda]
+        [--quick] [--shard] [--soak MINUTES] [--json | --markdown]
+
+For each config, with a drawn network of 64 channels x 6 blocks unless --model:
+
+ratio           leaf evaluations per second that entered a tree, over the rate of the network alone on full batches
+                (the better one of the same width and of 256): 1 would be a search that costs nothing. Padding and
+                positions that were evaluated before do not count. All slots are filled.
+shares          of the time: search (trees and rules), features, network, reading of its answer, Python.
+games/hour      at 16, 32, 64 and 200 simulations a move, every move searched alike.
+processes       two processes on two cores, over one.
+--shard         whole shards, their tail included.
+--soak          memory of one process over so many minutes.
+
+The parts of a window follow each other at once, so that a ratio means something on a machine that is not quite idle;
+rates do not. A run with more than 5% foreign load is void and ends with exit code 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import FOREIGN_LIMIT, Watch, describe, usable_cores
+from benchmarks.selfplay import memory, tables
+from benchmarks.selfplay.games import decisions_per_game
+from benchmarks.selfplay.processes import scaling
+from benchmarks.selfplay.setup import Setup
+from benchmarks.selfplay.shard import whole_shard
+from benchmarks.selfplay.steady import measure, median, spread
+from ringrift.configs import BOARD_NAMES, Config
+from ringrift.errors import BadInput, nearest
+from ringrift.nets.choice import WISHES, named_backend
+from ringrift.nets.presence import require
+from ringrift.selfplay.size import fillings
+
+#: Least ratio that is wanted, by board; OPENVINO on every board with that backend.
+BARS = {"square8": 0.88, "hex8": 0.88, "square19": 0.85, "hexagonal": 0.85}
+OPENVINO = 0.80
+
+#: Two processes over one.
+TWO = 1.9
+
+BUDGETS = (16, 32, 64, 200)
+
+#: Budget of whole shards.
+SHARD_SIMULATIONS = 16
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.selfplay",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config", action="append", metavar="BOARD:PLAYERS")
+    parser.add_argument("--backend", default="torch", metavar="NAME", help=", ".join(WISHES[1:]))
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--model", metavar="FILE", help="a network of the only --config")
+    parser.add_argument("--slots", type=int, default=64)
+    parser.add_argument("--quick", action="store_true", help="shorter, and the bars' budget only")
+    parser.add_argument("--shard", action="store_true", help="also whole shards: minutes")
+    parser.add_argument("--soak", type=float, metavar="MINUTES", help="only memory")
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="one JSON object")
+    shape.add_argument("--markdown", action="store_true", help="the tables of docs/performance.md")
+    given = parser.parse_args(arguments)
+    if given.backend not in WISHES[1:]:
+        raise BadInput(f"unknown backend {given.backend!r}: {nearest(given.backend, WISHES[1:])}")
+    if given.device == "cuda":
+        require("torch-cuda")
+    given.config = [str(Config.parse(c)) for c in given.config or [f"{b}:2" for b in BOARD_NAMES]]
+    if given.model and len(given.config) != 1:
+        raise BadInput("--model needs the --config that it is for, and no other")
+    if given.model and not Path(given.model).is_file():
+        raise BadInput(f"--model {given.model}: no such file")
+    if given.slots < 1:
+        raise BadInput(f"--slots is {given.slots}: expected at least 1")
+    return given
+
+
+def measure_config(setup: Setup, *, quick: bool, shard: bool) -> dict[str, Any]:
+    """Everything about one config."""
+    config = Config.parse(setup.config)
+    large = config.board in ("square19", "hexagonal")
+    seconds = (4.0 if large else 2.0) / (2 if quick else 1)
+    windows = measure(setup, seconds, 3 if quick else 5)
+    length = decisions_per_game(config)
+    budgets = {}
+    for simulations in (setup.simulations,) if quick else BUDGETS:
+        if simulations == setup.simulations:
+            decided = median(windows, "decisions")
+        else:
+            other = Setup(**(setup.as_dict() | {"simulations": simulations}))
+            decided = median(measure(other, 2 * seconds, 1), "decisions")
+        budgets[str(simulations)] = 3600 * decided / length
+    result: dict[str, Any] = {
+        "setup": setup.as_dict(),
+        "backend": str(setup.backend_of(setup.slots)),
+        "bar": OPENVINO if setup.backend == "openvino" else BARS[config.board],
+        "ratio": median(windows, "ratio"),
+        "spread": spread(windows, "ratio"),
+        "windows": [asdict(window) | {"ratio": window.ratio} for window in windows],
+        "decisions_per_game": length,
+        "games_per_hour": budgets,
+        "memory_mib": memory.resident(),
+    }
+    for what in ("network", "reference", "entered", "repeated", "simulations", "occupancy"):
+        result[what] = median(windows, what)
+    parts = windows[0].shares
+    result["shares"] = {p: sum(w.shares[p] for w in windows) / len(windows) for p in parts}
+    if usable_cores() > 1 and not quick and not setup.backend_of(1).kind.endswith("cuda"):
+        one, two = scaling(setup, 2 * seconds)
+        result["processes"] = {"one": one, "two": two, "times": two / one, "bar": TWO}
+    if shard:
+        small = Setup(**(setup.as_dict() | {"simulations": SHARD_SIMULATIONS}))
+        result["shard"] = asdict(whole_shard(small, fillings(config) * setup.slots))
+    return result
+
+
+def main(arguments: list[str]) -> int:
+    """Run with the arguments of the command line; 1 when the machine was busy with something else."""
+    try:
+        given = parse(arguments)
+        named_backend(given.backend)
+    except BadInput as error:
+        print(error, file=sys.stderr)
+        return 2
+    setups = [
+        Setup(config, slots=given.slots, backend=given.backend, model=given.model)
+        for config in given.config
+    ]
+    machine = describe()
+    if not given.json:
+        print(f"selfplay on {machine['cpu']}, {machine['cores']} cores", flush=True)
+    results: list[dict[str, Any]] = []
+    with Watch() as watch:
+        for setup in setups:
+            if given.soak is not None:
+                found = {"setup": setup.as_dict()} | memory.soak(setup, given.soak)
+                print_soak = tables.print_memory
+            else:
+                found = measure_config(setup, quick=given.quick, shard=given.shard)
+                print_soak = tables.print_config
+            results.append(found)
+            if not given.json and not given.markdown:
+                print_soak(found)
+    if given.json:
+        load = {"foreign_load": watch.foreign, "void": watch.void}
+        print(json.dumps({"benchmark": "selfplay", "machine": machine, "configs": results} | load))
+        return int(watch.void)
+    if given.markdown:
+        tables.print_markdown(results)
+    verdict = "VOID" if watch.void else "valid"
+    print(f"foreign load {watch.foreign:.1%} (limit {FOREIGN_LIMIT:.0%}): {verdict}")
+    return int(watch.void)
