@@ -311,3 +311,85 @@ def test_canonical_keeps_bad_games_apart(model, tmp_path, capsys, monkeypatch):
     [good] = out.glob("*.zst")
     assert bad["game"] not in {record.id for record in RecordReader(good)}
     assert [record.id for record in RecordReader(Path(bad["record"]))] == [bad["game"]]
+
+
+def test_archive(model, tmp_path, capsys, monkeypatch):
+    """--archive: a part of the games begins in the stored ones, in run and soak; figures tell how many."""
+    monkeypatch.setenv("RINGRIFT__SELFPLAY__ARCHIVE_SHARE", "0.5")
+    assert run(command(model, "--games", 4, "--seed", 1, "--out", tmp_path / "old", "--json")) == 0
+    (stored,) = json.loads(capsys.readouterr().out)["shards"]
+    more = ("--archive", stored, "--out", tmp_path / "new")
+    assert run(command(model, "--games", 10, "--seed", 2, *more, "--json")) == 0
+    told = json.loads(capsys.readouterr().out)
+    (made,) = told["shards"]
+    begun = [game.origin for game in RecordReader(Path(made)) if game.origin is not None]
+    assert 0 < len(begun) == told["archived"] < 10
+    assert {origin.game for origin in begun} <= {game.id for game in RecordReader(Path(stored))}
+    assert run(command(model, "--games", 10, "--seed", 2, *more)) == 0
+    assert f"{len(begun)} games began in 1 stored shards" in capsys.readouterr().out
+    assert run(["data", "stats", made, "--sample", "0"]) == 0
+    assert f"{len(begun)} games began in stored games" in capsys.readouterr().out
+    soak = f"selfplay soak --config hex8:2 --model {model} --simulations 4 --games 6 --seed 3 --json"
+    assert run([*soak.split(), "--archive", stored, "--out", str(tmp_path / "soak")]) == 0
+    assert json.loads(capsys.readouterr().out)["archived"] > 0
+
+
+@pytest.mark.parametrize("what", ["absent", "renamed", "damaged", "other", "share", "engine"])
+def test_bad_archive(model, tmp_path, capsys, monkeypatch, what):
+    """An archive that is not there, not whole, of another config, or of no use is one line and exit code 2."""
+    assert run(command(model, "--games", 2, "--seed", 1, "--out", tmp_path / "old", "--json")) == 0
+    stored = Path(json.loads(capsys.readouterr().out)["shards"][0])
+    line = command(model, "--games", 2, "--out", tmp_path / "new")
+    message = {
+        "absent": "cannot read",
+        "renamed": "is named by its sha256, this one is not",
+        "damaged": "damaged, its content has sha256",
+        "other": "games of hex8:2, expected games of hex8:3",
+        "share": "selfplay.archive_share is 0",
+        "engine": "those of other engines begin at the opening",
+    }[what]
+    if what == "absent":
+        stored = tmp_path / "absent.jsonl.zst"
+    elif what == "renamed":
+        stored = stored.rename(stored.with_name("games.jsonl.zst"))
+    elif what == "damaged":
+        stored.write_bytes(stored.read_bytes()[:-4])
+    elif what == "other":
+        other = save_model(init_model(Config("hex8", 3), Arch(8, 1, 1, 8, 8, 8), 3), tmp_path)[0]
+        line = command(other, "--games", 2, "--out", tmp_path / "new")
+        line[line.index("hex8:2")] = "hex8:3"
+    elif what == "share":
+        monkeypatch.setenv("RINGRIFT__SELFPLAY__ARCHIVE_SHARE", "0")
+    elif what == "engine":
+        line = "selfplay run --config hex8:2 --engine random --games 2".split()
+        line += ["--out", str(tmp_path / "new")]
+    assert run([*line, "--archive", str(stored)]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert len(err.strip().splitlines()) == 1
+    assert not (tmp_path / "new").exists()
+
+
+def test_decided(model, tmp_path, capsys, monkeypatch):
+    """Decided games are told with their false rates; a threshold without an audit is refused."""
+    monkeypatch.setenv("RINGRIFT__SELFPLAY__DECIDED_THRESHOLD", "0.51")
+    monkeypatch.setenv("RINGRIFT__SELFPLAY__DECIDED_AFTER", "2")
+    monkeypatch.setenv("RINGRIFT__SELFPLAY__DECIDED_AUDIT", "0.5")
+    line = command(model, "--games", 16, "--seed", 1, "--out", tmp_path / "out")
+    assert run([*line, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    records = [game for path in told["shards"] for game in RecordReader(Path(path))]
+    ends = [game for game in records if game.decided is not None]
+    audited = [game for game in ends if game.decided.audited]
+    assert told["decided"]["games"] == 16
+    assert told["decided"]["audited"] == len(audited)
+    assert told["decided"]["stopped"] == len(ends) - len(audited)
+    false = sum(game.result.winner != game.decided.seat for game in audited)
+    assert told["decided"]["audited_false"] == false
+    assert run(line) == 0
+    out = capsys.readouterr().out
+    if ends:
+        assert f"decided: {len(ends)} of 16 games" in out
+    monkeypatch.setenv("RINGRIFT__SELFPLAY__DECIDED_AUDIT", "0")
+    assert run(line) == 2
+    assert "decided_audit: expected above 0" in capsys.readouterr().err
