@@ -9,7 +9,7 @@ from ringrift.data.game_files import StoredGame, moves_of, start_of, step
 from ringrift.parity.trace import TraceGame
 from ringrift.rules.drawing import seat_text
 from ringrift.rules.kernels.constants import PASS_NAMES
-from ringrift.rules.records import SeatAgent
+from ringrift.rules.records import GameRecord, SeatAgent
 
 if TYPE_CHECKING:
     from ringrift.rules.game import Game
@@ -68,6 +68,19 @@ def heading(game: StoredGame, *, colour: bool) -> Iterator[str]:
     for seat, agent in enumerate(game.seats, start=1):
         yield f"{seat_text(seat, colour=colour)}  {_agent(agent)}"
     yield f"seed {game.seed}{'' if game.start is None else ', from a position of its own'}"
+    yield from _course(game)
+
+
+def _course(game: GameRecord) -> Iterator[str]:
+    """Where it began and when it was decided, if that is not as usual."""
+    if game.origin is not None:
+        yield f"goes on from game {game.origin.game[:12]} after {game.origin.move} moves"
+    if game.drawn:
+        yield f"its first {game.drawn} decisions were drawn from the policy"
+    if (end := game.decided) is not None:
+        rest = "searched to its end" if end.audited else "played on without search"
+        move = game.decisions[end.decision].i + 1
+        yield f"decided for seat {end.seat} at move {move}, {rest}"
 
 
 def _agent(agent: SeatAgent) -> str:

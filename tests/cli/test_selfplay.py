@@ -329,7 +329,9 @@ def test_archive(model, tmp_path, capsys, monkeypatch):
     assert f"{len(begun)} games began in 1 stored shards" in capsys.readouterr().out
     assert run(["data", "stats", made, "--sample", "0"]) == 0
     assert f"{len(begun)} games began in stored games" in capsys.readouterr().out
-    soak = f"selfplay soak --config hex8:2 --model {model} --simulations 4 --games 6 --seed 3 --json"
+    soak = (
+        f"selfplay soak --config hex8:2 --model {model} --simulations 4 --games 6 --seed 3 --json"
+    )
     assert run([*soak.split(), "--archive", stored, "--out", str(tmp_path / "soak")]) == 0
     assert json.loads(capsys.readouterr().out)["archived"] > 0
 
@@ -361,7 +363,7 @@ def test_bad_archive(model, tmp_path, capsys, monkeypatch, what):
     elif what == "share":
         monkeypatch.setenv("RINGRIFT__SELFPLAY__ARCHIVE_SHARE", "0")
     elif what == "engine":
-        line = "selfplay run --config hex8:2 --engine random --games 2".split()
+        line = ["selfplay", "run", "--config", "hex8:2", "--engine", "random", "--games", "2"]
         line += ["--out", str(tmp_path / "new")]
     assert run([*line, "--archive", str(stored)]) == 2
     err = capsys.readouterr().err

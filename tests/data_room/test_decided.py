@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from ringrift.cli.game_text import heading
 from ringrift.cli.selfplay_decided import decided_figures, decided_lines
 from ringrift.data.decided import DecidedGames
 from ringrift.data.export import export_dataset
@@ -149,6 +150,22 @@ def test_wrong_course(late, changes, message):
     """What contradicts itself is refused with its reason."""
     with pytest.raises(BadInput, match=message):
         again(replace(late[0], **changes))
+
+
+def test_course_is_shown(late):
+    """`record show` tells where a game began and when it was decided."""
+    move = late[0].decisions[5].i
+    begun = replace(late[0], origin=Origin("ab" * 32, move), decisions=late[0].decisions[5:])
+    told = [
+        *heading(begun, colour=False),
+        *heading(replace(late[0], drawn=3), colour=False),
+        *heading(end(late[0], 8, audited=False), colour=False),
+    ]
+    assert f"goes on from game abababababab after {move} moves" in told
+    assert "its first 3 decisions were drawn from the policy" in told
+    winner, at = late[0].result.winner, late[0].decisions[8].i + 1
+    assert f"decided for seat {winner} at move {at}, played on without search" in told
+    assert len(list(heading(late[0], colour=False))) == 5
 
 
 def test_unsearched_needs_its_reason(late):

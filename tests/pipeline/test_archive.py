@@ -111,6 +111,7 @@ def test_false_games_are_told(tmp_path):
     with ctx.ledger.read() as tx:
         rows = [row for row in stages.stages_of(tx, run.id) if row.stage == "selfplay"]
     assert all(row.result["decided"] == {**counts, "most_false": 0.05} for row in rows)
-    [line] = [line for line in config_status(ctx, "hex8:2").warnings if "decided" in line]
+    told = config_status(ctx, "hex8:2").run.warnings
+    [line] = [line for line in told if "decided games" in line]
     assert "18 of 60 decided games" in line
     ctx.ledger.close()
