@@ -15,7 +15,7 @@ from benchmarks.machine import Watch, report
 from ringrift.errors import nearest
 
 #: Benchmarks, cheapest first.
-NAMES = ("rules", "start", "data", "matches", "search", "network", "selfplay")
+NAMES = ("rules", "start", "data", "matches", "search", "network", "selfplay", "lanes")
 
 
 def main() -> int:
