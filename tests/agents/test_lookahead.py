@@ -97,3 +97,12 @@ def test_answers_whatever_the_limits(spec, limits):
     code, news = think(spec, game, limits)
     assert code in game.legal_codes()
     assert news[-1].nodes > 0
+
+
+@pytest.mark.parametrize("text", ["mcts:t1ms", "minimax:t1ms", "mcts:r3:t3600000ms"])
+def test_a_time_ends_the_search(text):
+    """With a time an agent takes at least one look, and stops by itself; whatever is used up first decides."""
+    states = random_positions(HEX, games=1, seed=2, most=4)
+    agent = make_agent(AgentSpec.parse(text), HEX)
+    for i, action in enumerate(agent.choose(states, seeds_for(4)).tolist()):
+        assert action in actions_of(HEX, states, i)

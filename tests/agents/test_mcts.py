@@ -58,6 +58,37 @@ def test_tree_adds_up(name):
             count[parent] += count[node]
             seat = trees.player[0, parent] - 1
             np.testing.assert_allclose(trees.total[0, edge], up[seat], rtol=1e-3, atol=1e-3)
+        mean = total[0, : config.players] / count[0]
+        np.testing.assert_allclose(search.values(), mean, rtol=1e-5)
+
+
+def test_values_of_all_seats_across_a_swap():
+    """The chances of the seats at the root count what lies behind the pie swap with seats 1 and 2 exchanged."""
+    states = random_positions(HEX, games=1, seed=5, most=400)
+    scalars = states[:, k.F_SCALAR]
+    due = (scalars[:, k.S_PLAYER] == 2) & (scalars[:, k.S_PHASE] == k.RING_PLACEMENT)
+    swap, differ = board("hex8").num_actions(2) - 1, 0
+    for i in np.flatnonzero(due)[:4].tolist():
+        scalars[i, k.S_SWAP_OPEN] = 1
+        search = searched(HEX, states, i, 400, tau=1000.0, exploration=1000.0)
+        trees = search.trees
+        found, unaware = np.zeros(2), np.zeros(2)
+        nodes = int(trees.num_nodes[0])
+        ended = np.zeros(nodes, int)
+        for node in range(nodes - 1, 0, -1):
+            ended[node] += trees.visits[0, trees.parent_edge[0, node]]
+            ended[trees.parent[0, node]] -= trees.visits[0, trees.parent_edge[0, node]]
+            value, above = trees.value[0, node, :2].astype(float), node
+            unaware += ended[node] * value
+            while above:
+                if trees.action[0, trees.parent_edge[0, above]] == swap:
+                    value = value[::-1]
+                above = trees.parent[0, above]
+            found += ended[node] * value
+        np.testing.assert_allclose(search.values(), found / found.sum(), rtol=1e-5)
+        assert search.values()[1] == pytest.approx(search.value(), abs=1e-5)
+        differ += abs(found - unaware).max() > 1e-3
+    assert differ > 0
 
 
 def test_swap_exchanges_the_values():

@@ -106,9 +106,29 @@ def test_old_specs_keep_their_form():
         ("minimax:d99", "depth is 99: expected 1 to 32"),
         ("heuristic:r5", "'r5' is no budget, expected none"),
         ("policy-only", "needs a model"),
+        ("mcts:t50", "'t50' is no budget, expected rNUMBER .rollouts. or tNUMBERms .time."),
+        ("minimax:t0ms", "time is 0 ms: expected 1 to"),
+        ("random:t5ms", "'t5ms' is no budget, expected none"),
+        ("mcts:r5:r6", "rollouts is named twice"),
     ],
 )
 def test_other_texts_are_refused(text, message):
     """What names no agent without a network is refused in one line."""
     with pytest.raises(BadInput, match=message):
         AgentSpec.parse(text)
+
+
+def test_times():
+    """A time takes the place of the budget of a kind, or stands beside it; gumbel-mcts has one of the two."""
+    timed = AgentSpec.parse("mcts:t50ms")
+    assert (timed.milliseconds, timed.rollouts, timed.identity) == (50, None, "mcts:t50ms")
+    assert AgentSpec.parse("minimax:d4:t7ms").identity == "minimax:d4:t7ms"
+    assert AgentSpec.parse("minimax:t7ms").nodes is None
+    network = AgentSpec.parse("gumbel-mcts:t9ms", "a" * 64, 64)
+    assert (network.simulations, network.identity) == (None, f"gumbel-mcts:{'a' * 12}:t9ms")
+    assert AgentSpec.parse("gumbel-mcts", "a" * 64, 48).simulations == 48
+    assert AgentSpec.from_dict(timed.as_dict()) == timed
+    with pytest.raises(BadInput, match="or a time, not both"):
+        AgentSpec("gumbel-mcts", "a" * 64, 8, milliseconds=5)
+    with pytest.raises(BadInput, match="takes no time"):
+        AgentSpec("random", milliseconds=5)

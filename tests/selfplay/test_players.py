@@ -11,8 +11,8 @@ from ringrift.agents.lookahead import MctsAgent
 from ringrift.configs import Config
 from ringrift.rules.boards import tables
 from ringrift.rules.game import opening
-from ringrift.rules.kernels.moves import legal_actions
 from ringrift.rules.kernels.play import choose_uniform, play_all
+from ringrift.rules.legal import legal_of
 from ringrift.search.temperature import KINDS
 from ringrift.selfplay.players import Temperatures, largest, make_player, odds
 from ringrift.selfplay.pool import SelfplayParameters
@@ -80,12 +80,11 @@ def test_the_prior_is_drawn_from(model_of):
             for first in range(0, draws, 512)
         ]
     )
-    logits, _ = agent.evaluator.evaluate(state)
-    out = np.empty(4096, np.int32)
-    legal = out[: legal_actions(state, 0, tables("hex8"), out)]
-    weights = np.exp((logits[0, legal].astype(float) - logits[0, legal].max()) / 0.5)
+    legal = legal_of(HEX, state)
+    logits = agent.evaluator.evaluate(state, legal)[0].astype(float)
+    weights = np.exp((logits - logits.max()) / 0.5)
     expected = weights / weights.sum() * draws
-    counted = np.array([(actions == action).sum() for action in legal])
+    counted = np.array([(actions == action).sum() for action in legal.actions])
     assert counted.sum() == draws, "an action that is not legal was drawn"
     often = expected > 20
     assert often.sum() > 3
