@@ -82,6 +82,7 @@ def soak(
     its reason and a reproduction in quarantine/ of the folder. Ctrl-C leaves a checkpoint; started
     again with the same folder it goes on. Shards stay in the folder; their size follows the speed.
     """
+    from ringrift.nets.checkpoint import load_model
     from ringrift.selfplay.engines import needs_model
     from ringrift.selfplay.soak import STATE, Found, Plan, State, load_state
     from ringrift.settings import Settings, home
@@ -125,6 +126,8 @@ def soak(
 
     for one in configs:  # what cannot work is said before the first game
         first = find(one, None)
+        if first is not None:
+            load_model(first[1], one)
         refuse_archive(seated(one, None if first is None else first[0]), stored[str(one)])
     plan = Plan(
         configs=configs,

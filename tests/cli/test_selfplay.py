@@ -210,6 +210,14 @@ def test_soak_of_engines(model, tmp_path, capsys, monkeypatch):
     assert "soak of hex8:2, square8:3 by random" in capsys.readouterr().out
 
 
+def test_a_soak_says_at_once_what_cannot_work(model, tmp_path, capsys):
+    """A model of another config is refused before the first game, not when its turn comes."""
+    out = tmp_path / "soak"
+    assert run([*soak(model, out, "--games", 24), "--config", "square8:2"]) == 2
+    assert "a network for hex8:2, expected one for square8:2" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def spoilt(monkeypatch, number):
     """Let the program record one game with a wrong winner."""
     made = []
