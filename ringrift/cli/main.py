@@ -106,8 +106,11 @@ def _dispatch(argv: list[str]) -> int:
         kind = "option" if argv[0].startswith("-") else "command"
         raise BadInput(f"unknown {kind} {argv[0]!r}: {nearest(argv[0], known)}")
 
+    import structlog
     import typer
 
+    # The log is no part of an answer: `--json` alone is on stdout. Looked up late, so that a bar may stand below it.
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     app = importlib.import_module(command.module).app
     runner = typer.main.get_group(app) if command.group else typer.main.get_command(app)
     program = f"ringrift {command.name}"

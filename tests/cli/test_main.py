@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import structlog
 import typer
 
 from ringrift import errors
@@ -198,6 +199,19 @@ def test_doctor_names_a_backend_that_is_missing():
         )
         assert found.returncode == status
         assert "openvino: openvino not installed: pip install 'ringrift[openvino]'" in found.stdout
+
+
+def test_the_log_is_no_part_of_an_answer(command, capsys):
+    """What a command logs is on stderr, and what it prints alone on stdout."""
+
+    def sample():
+        structlog.get_logger("sample").info("said aside")
+        print("{}")
+
+    assert command(sample) == 0
+    told = capsys.readouterr()
+    assert told.out == "{}\n"
+    assert "said aside" in told.err
 
 
 def test_a_wrong_option_names_the_help_of_its_own_command():
