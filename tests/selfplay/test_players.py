@@ -95,7 +95,7 @@ def test_the_prior_is_drawn_from(model_of):
 
 def test_rollouts_are_drawn_from(model_of):
     """mcts draws what it tried, the more often the more it was tried, and gives the shares as its target."""
-    player, agent = player_of("mcts:r60", model_of, dataclasses.replace(STILL, temperature=1.0))
+    player, agent = player_of("mcts:r60", model_of, dataclasses.replace(STILL, temperature=0.5))
     assert isinstance(agent, MctsAgent)
     state, n = positions(HEX, 1), 200
     seeds = np.arange(n, dtype=np.uint64)
@@ -111,7 +111,7 @@ def test_rollouts_are_drawn_from(model_of):
             {a: s for a, s in share.items() if s > 0}
         )
         best = int(tried[np.argmax(visits)])
-        wanted += share[best]
+        wanted += share[best] ** 2 / sum(s**2 for s in share.values())  # N^(1/T)
         got += action == best
     assert abs(got - wanted) < 4 * np.sqrt(wanted), "the best is drawn as often as its share says"
 
