@@ -1,0 +1,106 @@
+"""The benchmark of selfplay, in its short form: what it counts, and what it says of wrong arguments."""
+
+import pytest
+
+from benchmarks.selfplay import main, tables
+from benchmarks.selfplay.games import decisions_per_game
+from benchmarks.selfplay.setup import Setup
+from benchmarks.selfplay.shard import whole_shard
+from benchmarks.selfplay.steady import Steady
+from ringrift.configs import Config
+from ringrift.nets.checkpoint import save_model
+from ringrift.nets.presence import lacking
+from tests.nets.models import SMALL, speaking_model
+
+HEX = Config("hex8", 2)
+
+
+@pytest.fixture(scope="module")
+def setup(tmp_path_factory):
+    """Eight games side by side, four simulations, a small network."""
+    path, _ = save_model(speaking_model(HEX, SMALL, 1), tmp_path_factory.mktemp("model"))
+    return Setup(str(HEX), simulations=4, slots=8, model=str(path))
+
+
+@pytest.fixture(scope="module")
+def steady(setup):
+    """A pool that is kept full."""
+    return Steady(setup)
+
+
+def test_a_window_adds_up(steady):
+    """Slots are filled (one is left out of the batch in which its game ends), and the parts of the time make the whole.
+
+    What counts is never more than what was played.
+    """
+    before = steady.pool.evaluations
+    window = steady.window(0.2)
+    assert 0.97 < window.occupancy <= 1.0
+    assert sum(window.shares.values()) == pytest.approx(1.0)
+    assert all(share > 0 for share in window.shares.values())
+    assert set(window.shares) == {"features", "network", "reading", "search", "python"}
+    assert 0 <= window.repeated < 1
+    assert window.ratio == window.entered / max(window.network, window.reference)
+    assert window.entered * 0.2 <= steady.pool.evaluations - before
+    # a decision is four simulations, each of them a leaf or the end of a game
+    assert window.simulations == pytest.approx(4 * window.decisions)
+
+
+def test_repeated_positions_are_counted(setup):
+    """Eight games that begin at once ask for the same opening eight times, and seven of these do not count."""
+    fresh = Steady.__new__(Steady)
+    fresh.setup = setup
+    fresh.pool, fresh.evaluators = setup.pool(setup.network())
+    fresh._run = fresh._play()
+    assert fresh._repeated(1) == pytest.approx(7 / 8)
+
+
+def test_a_shard_has_a_tail(setup):
+    """Played to its last game a shard does not fill all rows of its batches."""
+    whole = whole_shard(setup, 12)
+    assert whole.games == 12
+    assert 0 < whole.occupancy < 1
+
+
+def test_decisions_of_a_game():
+    """Games of hex8 have some dozens of decisions; more seats, more decisions."""
+    assert 30 < decisions_per_game(HEX) < 150
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--backend", "onyx"], "unknown backend 'onyx': did you mean 'onnx'?"),
+        (["--config", "hex9:2"], "hex9"),
+        (["--model", "x", "--config", "hex8:2", "--config", "square8:2"], "--model needs"),
+        (["--model", "nothing.safetensors", "--config", "hex8:2"], "no such file"),
+        (["--slots", "0"], "--slots is 0"),
+    ],
+)
+def test_wrong_arguments(arguments, said, capsys):
+    """One line that names what is wrong, exit code 2."""
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert len(error.splitlines()) == 1
+
+
+@pytest.mark.skipif(not lacking("torch-cuda"), reason="there is a CUDA device")
+def test_no_device(capsys):
+    """Where there is no GPU, asking for one is told in one line."""
+    assert main(["--device", "cuda"]) == 2
+    assert capsys.readouterr().err == "backend torch-cuda: torch sees no CUDA device here\n"
+
+
+def test_what_is_below_its_bar_is_said(capsys):
+    """A ratio under its bar is marked in the text."""
+    found = {
+        "setup": Setup("hex8:2").as_dict(), "backend": "b", "bar": 0.88, "ratio": 0.87,
+        "spread": 0.01, "entered": 1.0, "network": 2.0, "reference": 1.0, "repeated": 0.0,
+        "simulations": 3.0, "occupancy": 1.0, "shares": {"network": 1.0},
+        "games_per_hour": {"64": 5.0}, "decisions_per_game": 60.0, "memory_mib": 300.0,
+    }  # fmt: skip
+    tables.print_config(found)
+    assert "BELOW THE BAR" in capsys.readouterr().out
+    tables.print_config(found | {"ratio": 0.89})
+    assert "BELOW" not in capsys.readouterr().out
