@@ -143,7 +143,7 @@ def _games(
 
 
 def heldout_games(ids: Sequence[str], fraction: float, seed: int) -> NDArray[np.bool_]:
-    """Which games are held out, bool[games]: a game keeps its place whatever else is exported."""
+    """Which games are held out, bool[games]: a game keeps its place whatever else is exported, and equal ids share it."""
     draws = np.array(
         [
             int.from_bytes(hashlib.sha256(f"heldout {seed} {game}".encode()).digest()[:7], "little")
@@ -153,9 +153,10 @@ def heldout_games(ids: Sequence[str], fraction: float, seed: int) -> NDArray[np.
     )
     held: NDArray[np.bool_] = draws < fraction * 2.0**56
     if fraction > 0.0 and len(ids) > 1:
-        # Never none and never all: the trainer compares the two.
-        held[np.argmin(draws)] = True
-        held[np.argmax(draws)] = False
+        # Never none and never all, even if all go on from one game: the trainer compares the two.
+        held[draws == draws.min()] = True
+        held[draws == draws.max()] = False
+        held[0] |= not held.any()
     return held
 
 

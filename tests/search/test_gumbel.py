@@ -305,10 +305,11 @@ def test_values_of_three_seats():
 
 
 def test_parameters_are_checked():
-    """A budget of nothing and a race of one are refused by name."""
+    """A first budget of nothing, one below nothing and a race of one are refused by name."""
     evaluator = UniformEvaluator(HEX, 2)
     assert isinstance(evaluator, Evaluator)
-    with pytest.raises(BadInput, match="simulations 0"):
-        SearchPool(evaluator, [8, 0], 16, 50.0, 1.0)
+    for budgets, named in (([0, 8], 0), ([8, -1], -1)):
+        with pytest.raises(BadInput, match=f"simulations {named}"):
+            SearchPool(evaluator, budgets, 16, 50.0, 1.0)
     with pytest.raises(BadInput, match="max_considered 1"):
         SearchPool(evaluator, [8], 1, 50.0, 1.0)

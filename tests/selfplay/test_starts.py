@@ -152,7 +152,7 @@ def test_interrupted_and_gone_on(model_of, spec, played, stored, tmp_path, monke
 def test_first_moves_are_not_exported_again(played, stored, tmp_path):
     """Only what was searched anew becomes rows; a game that goes on from another is held out with it."""
     files = [stored[1], played[0].path]
-    games = [record for path in sorted(files) for record in RecordReader(path)]
+    games = [r for path in sorted(files, key=lambda p: p.name) for r in RecordReader(path)]
     made = export_dataset(files, HEX, tmp_path, 0.3, 1)
     arrays = read_npz(made.path)
     assert made.rows == sum(len(record.decisions) for record in games)
