@@ -16,7 +16,10 @@ class Tell(Protocol):
 
 @contextmanager
 def counting_bar(title: str, total: int | None = None) -> Iterator[Tell]:
-    """A bar with title, done of total, rate, time left and more; nothing where nobody may look."""
+    """A bar with title, done of total, rate, time left and more; nothing where nobody may look.
+
+    Where the terminal is narrow, rate and more take several lines, and nothing is left out.
+    """
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -25,15 +28,16 @@ def counting_bar(title: str, total: int | None = None) -> Iterator[Tell]:
         TextColumn,
         TimeRemainingColumn,
     )
+    from rich.table import Column
 
     console = Console(stderr=True)
     bar = Progress(
         TextColumn(title),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[more]}"),
+        BarColumn(bar_width=20, table_column=Column(no_wrap=True)),
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[rate]}", table_column=Column()),
+        TimeRemainingColumn(table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[more]}", table_column=Column()),
         console=console,
         transient=True,
         disable=not console.is_terminal,  # else it leaves an empty line in a log

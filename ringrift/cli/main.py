@@ -57,7 +57,7 @@ COMMANDS: Final = (
     Command("up", "start the whole cluster on this machine"),
     Command("down", "stop it"),
     Command("broker", "the embedded broker: broker url, broker status", group=True),
-    Command("selfplay", "make games of one model: selfplay run, soak, canonical", group=True),
+    Command("selfplay", "make games of any agents: selfplay run, soak, canonical", group=True),
     Command("eval", "matches between agents and ratings: eval match", group=True),
     Command("data", "recorded games and datasets: data stats, data check", group=True),
     Command("game", "play a game, draw a position: game play, game draw", group=True),

@@ -151,7 +151,7 @@ def show(
     table.add_row("all", *_figures(made), style="bold")
     endings = endings_of(made)
     evaluations = sum(result.evaluations for result in made)
-    seconds = max(sum(result.seconds for result in made), 1e-9)
+    seconds = sum(result.seconds for result in made)
     console = Console(highlight=False)
     who = who_plays(spec)
     if not spec.engines:
@@ -168,18 +168,21 @@ def show(
     for line in decided_lines(decided_of(made), most_false):
         console.print(line)
     lanes = f", {made[0].lanes} lanes" if made[0].lanes > 1 else ""
-    if made[0].backend is not None:
+    if not seconds:
+        console.print("nothing was played: all of them were there already")
+    elif made[0].backend is not None:
         console.print(f"{evaluations / seconds:,.0f} evaluations/s by {made[0].backend}{lanes}")
     console.print(f"shards in {made[0].path.parent}", soft_wrap=True)
 
 
 def _figures(made: Sequence[ShardResult]) -> tuple[str, ...]:
-    games = sum(result.games for result in made)
+    """Cells of the table; shards that were there already have no time, and no part in the rate."""
     seconds = sum(result.seconds for result in made)
+    played = sum(result.games for result in made if result.seconds)
     return (
-        str(games),
+        str(sum(result.games for result in made)),
         str(sum(result.positions for result in made)),
         str(sum(result.plies for result in made)),
-        f"{seconds:.1f}",
-        f"{games / max(seconds, 1e-9):.1f}",
+        f"{seconds:.1f}" if played else "-",
+        f"{played / seconds:.1f}" if played else "-",
     )

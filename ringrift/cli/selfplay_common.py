@@ -190,6 +190,8 @@ def order(
     search = search_of(found, wanted, simulations, min(slots, games), known, archive=bool(files))
     who = line_up(engine, wanted, sha256, search, rotate=rotate, simulations=simulations)
     refuse_archive(who, files)
+    refuse_idle(engine, who, lanes=lanes, backend=backend)
+    refuse_unknown(rules.temperature_schedule, *known)
     specs = [
         ShardSpec(
             run,
@@ -231,6 +233,32 @@ def refuse_archive(who: Engines, files: Mapping[str, Path]) -> None:
         raise BadInput(
             "--archive is for games of gumbel-mcts alone: those of other engines begin at the opening"
         )
+
+
+def refuse_idle(
+    engine: str, who: Engines, *, lanes: int | None = None, backend: str | None = None
+) -> None:
+    """BadInput for an option that these engines have no use for, rather than games without it."""
+    from ringrift.selfplay.engines import needs_model
+
+    if lanes is not None and lanes > 1 and who.seats:
+        raise BadInput(
+            f"--lanes {lanes} is for games of gumbel-mcts alone: those of {engine} are played in one lane"
+        )
+    if backend is not None and not needs_model(engine):
+        raise BadInput(f"--backend {backend} computes a network, and none plays: {engine}")
+
+
+def refuse_unknown(schedule: str, elo: float | None, progress: float) -> None:
+    """BadInput for a rating or a progress that the schedule of the temperature does not ask for."""
+    for option, given, kind in (
+        ("--elo", elo is not None, "elo"),
+        ("--progress", progress != 0, "curriculum"),
+    ):
+        if given and schedule != kind:
+            raise BadInput(
+                f"{option} is for selfplay.temperature_schedule {kind}; the settings have {schedule}"
+            )
 
 
 def archive_files(files: Iterable[Path], config: Config, share: float) -> dict[str, Path]:
@@ -291,25 +319,27 @@ def progress_bar(
     with counting_bar(title, games) as tell:
 
         def told(made: list[ShardResult], at: ShardProgress) -> None:
-            seconds = max(sum(result.seconds for result in made) + at.seconds, 1e-9)
+            ours = [result for result in made if result.seconds]  # the others were there already
+            seconds = max(sum(result.seconds for result in ours) + at.seconds, 1e-9)
+            played = sum(result.games for result in ours) + at.games
             finished = sum(result.games for result in made) + at.games
-            evaluations = sum(result.evaluations for result in made) + at.evaluations
-            positions = sum(result.positions for result in made) + at.positions
+            evaluations = sum(result.evaluations for result in ours) + at.evaluations
+            positions = sum(result.positions for result in ours) + at.positions
             endings = Counter(at.victories)
             for result in made:
                 endings.update(result.victories)
-            plies = sum(result.plies for result in made) + at.plies
-            rate = f"{finished / seconds:.1f} games/s  "
+            plies = sum(result.plies for result in ours) + at.plies
+            rate = f"{played / seconds:.1f} games/s  "
             if positions:
                 rate += f"{positions / seconds:.0f} positions/s"
             else:  # no engine leaves anything to learn from
                 rate += f"{plies / seconds:,.0f} moves/s"
-            if finished:
-                rate += f"  {plies / finished:.0f} plies"
+            if played:
+                rate += f"  {plies / played:.0f} plies"
             elif evaluations:  # a pool finishes its first games all at about the same time
                 rate = f"{evaluations / seconds:,.0f} evaluations/s"
-            ours = finished - at.games + at.games_total
-            tell(finished, rate, endings_text(endings), total=ours if games is None else games)
+            known = finished - at.games + at.games_total
+            tell(finished, rate, endings_text(endings), total=known if games is None else games)
 
         yield told
 

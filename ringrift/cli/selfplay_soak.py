@@ -26,6 +26,7 @@ from ringrift.cli.selfplay_common import (
     line_up,
     progress_bar,
     refuse_archive,
+    refuse_idle,
     search_of,
     wish_of,
 )
@@ -128,7 +129,9 @@ def soak(
         first = find(one, None)
         if first is not None:
             load_model(first[1], one)
-        refuse_archive(seated(one, None if first is None else first[0]), stored[str(one)])
+        who = seated(one, None if first is None else first[0])
+        refuse_archive(who, stored[str(one)])
+        refuse_idle(engine, who, lanes=lanes, backend=backend)
     plan = Plan(
         configs=configs,
         model=find,
@@ -144,7 +147,10 @@ def soak(
         lanes={
             str(one): found.of(one).selfplay.lanes if lanes is None else lanes for one in configs
         },
-        backends={str(one): wish_of(backend or found.of(one).selfplay.backend) for one in configs},
+        backends={
+            str(one): wish_of(found.of(one).selfplay.backend if backend is None else backend)
+            for one in configs
+        },
     )
     if state.spec is not None and state.spec["config"] not in searches:
         raise BadInput(

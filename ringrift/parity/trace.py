@@ -105,7 +105,7 @@ def scan_trace(lines: Lines) -> Iterator[tuple[int, TraceGame | Fault]]:
                 if whole is not None:
                     yield whole.line, whole
             else:
-                yield number, Fault(f"unexpected kind of line {shown(kind)}")
+                yield number, Fault(f"unexpected kind of line {shown(kind)}{_hint(kind)}")
                 game = (game or _Reading()).spoil()
         except BadInput as error:
             yield number, Fault(str(error))
@@ -115,6 +115,12 @@ def scan_trace(lines: Lines) -> Iterator[tuple[int, TraceGame | Fault]]:
         yield number + 1, Fault(f"the file is cut short inside game {shown(name)}", last=True)
     if number == 0:
         yield 1, Fault("the file holds no game", last=True)
+
+
+def _hint(kind: object) -> str:
+    """What else a line may be of: the records of selfplay, which are no traces."""
+    records = kind in ("shard", "game")
+    return " (a file of records: ringrift data check judges those)" if records else ""
 
 
 class _Reading:

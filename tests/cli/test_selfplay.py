@@ -70,6 +70,17 @@ def test_table(model, tmp_path, capsys):
     assert len(list(RecordReader(shard))) == 3
 
 
+def test_nothing_left_to_play(tmp_path, capsys):
+    """Asked for again, shards that are there are told with their games, and with no speed."""
+    line = "selfplay run --config hex8:2 --engine random --games 2 --seed 1 --out"
+    for _ in range(2):
+        assert run([*line.split(), str(tmp_path)]) == 0
+        out = capsys.readouterr().out
+    (row,) = (line.split() for line in out.splitlines() if line.split()[:1] == ["all"])
+    assert (row[1], row[-2:]) == ("2", ["-", "-"])
+    assert "were there already" in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
@@ -77,6 +88,10 @@ def test_table(model, tmp_path, capsys):
         ("--config hex8:2 --engine heurstic", "did you mean 'heuristic'?"),
         ("--config hex8:2 --engine random,random,mcts", "names 3 seats, hex8:2 has 2"),
         ("--config hex8:2 --engine mcts:r5 --simulations 8", "--simulations is a budget of gumbel"),
+        ("--config hex8:2 --engine random --lanes 2", "--lanes 2 is for games of gumbel-mcts"),
+        ("--config hex8:2 --engine random --backend torch", "--backend torch computes a network"),
+        ("--config hex8:2 --engine random --elo 5", "the settings have step"),
+        ("--config hex8:2 --engine random --progress 0.5", "temperature_schedule curriculum"),
         ("--config hex8:2 --engine policy-only", "no ledger in"),
         ("--config hex8:2 --model champion", "no ledger in"),
         ("--config hex8:2 --model nowhere.safetensors", "no ledger in"),

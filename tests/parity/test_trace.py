@@ -78,6 +78,7 @@ SPOILED = {
     "no header": (lambda lines: lines[1:], ":1: unexpected kind of line 'p'"),
     "two headers": (lambda lines: [lines[0], *lines], ":2: a header before the end"),
     "kind": (lambda lines: [*lines, {"t": "x"}], "unexpected kind of line 'x'"),
+    "records": (lambda _: [{"t": "shard"}], "ringrift data check judges those"),
     "list": (lambda lines: [[], *lines], ":1: expected an object"),
     "nothing": (lambda _: [], ":1: the file holds no game"),
 }
