@@ -14,13 +14,12 @@ exit code 2, before Celery would begin to retry for ever.
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
 import redis
-from celery import Celery
+from celery import Celery, signals
 from celery.loaders.app import AppLoader
 
 from ringrift.broker.address import broker_address, check_reachable, client_of
@@ -30,9 +29,11 @@ from ringrift.celery_settings import SCHEDULE_MODULE, TASK_MODULES, celery_setti
 from ringrift.errors import BadInput, RingRiftError, nearest
 from ringrift.pipeline.context import open_context
 from ringrift.pipeline.lease import Holder, read_lease
-from ringrift.pipeline.queues import QUEUES
+from ringrift.pipeline.queues import GPU, QUEUES
 from ringrift.settings.home import home
+from ringrift.settings.secrets import BROKER_URL, masked, secret
 from ringrift.settings.settings import Settings
+from ringrift.settings.switches import DISABLE_LOCAL_TASKS, refuse_local_work, switched_on
 
 __all__ = ["app", "loaded", "master_holder"]
 
@@ -53,6 +54,13 @@ app = Celery("ringrift", loader=Loader, include=[*TASK_MODULES, SCHEDULE_MODULE]
 app.steps["consumer"].add(DeliveryKeeper)
 
 
+@signals.celeryd_after_setup.connect
+def _leave_gpu(instance: Any, **_: Any) -> None:
+    """A node that only coordinates takes nothing from the gpu queue, though it may send to it."""
+    if switched_on(DISABLE_LOCAL_TASKS):
+        instance.app.amqp.queues.deselect(GPU)
+
+
 def loaded() -> Celery:
     """Return the app with its tasks, for a program that sends them.
 
@@ -70,8 +78,7 @@ def master_holder() -> Holder | None:
 
     Raises BadInput when there is a broker and it does not answer: then nobody can know.
     """
-    configured = os.environ.get("CELERY_BROKER_URL", "").strip()
-    if not configured and running_url(home()) is None:
+    if not secret(BROKER_URL) and running_url(home()) is None:
         return None
     address = broker_address(home())
     client = client_of(address.url)
@@ -103,6 +110,8 @@ def _check_queues(argv: list[str]) -> None:
         for name in filter(None, (name.strip() for name in names.split(","))):
             if name not in QUEUES:
                 raise BadInput(f"unknown queue {name!r}: {nearest(name, QUEUES)}")
+            if name == GPU and not before.startswith(("-X", "--exclude")):
+                refuse_local_work(f"queue {GPU}")
 
 
 def _refuse_early(argv: list[str]) -> None:
@@ -115,7 +124,7 @@ def _refuse_early(argv: list[str]) -> None:
         if {"worker", "beat"} & set(argv):
             open_context().ledger.close()
     except RingRiftError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - this is the command's output
+        print(f"error: {masked(str(error))}", file=sys.stderr)  # noqa: T201 - this is the command's output
         sys.exit(error.exit_code)
 
 

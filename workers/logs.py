@@ -1,4 +1,9 @@
-"""What a worker or a beat writes into its log: our lines with their trace, without Celery's chatter."""
+"""What a worker or a beat writes into its log.
+
+Our lines with their trace, without Celery's chatter, and no password in any of them. With
+RINGRIFT_TRACE_DEBUG also our debug lines, and the trace of the work in hand in every line, whoever
+wrote it.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,10 @@ from typing import Any
 
 import structlog
 from celery import signals
+
+from ringrift.settings.secrets import masked
+from ringrift.settings.switches import TRACE_DEBUG, switched_on
+from ringrift.settings.trace import KEYS, bound
 
 #: Loggers that write a line or two for each message, ticks included: a gigabyte a month of nothing.
 #: What a message did is told by the stage that it ran.
@@ -18,15 +27,44 @@ CHATTY = (
 )
 
 
+#: Our own loggers, whose debug lines a trace shows.
+OURS = ("ringrift", "workers")
+
+
+class Formatter(logging.Formatter):
+    """Another formatter's text without passwords, and with the trace of the work in hand."""
+
+    def __init__(self, inner: logging.Formatter) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the text; a part of the trace that it says already is not said again."""
+        first, newline, rest = masked(self.inner.format(record)).partition("\n")
+        for key, value in bound().items():
+            if f"{key}=" not in first:
+                first += f" {key}={value!r}"
+        return first + newline + rest
+
+
+@signals.after_setup_task_logger.connect
+def _wrap(logger: logging.Logger, **_: Any) -> None:
+    """Let nothing out that is not masked."""
+    for handler in logger.handlers:
+        if not isinstance(handler.formatter, Formatter):
+            handler.setFormatter(Formatter(handler.formatter or logging.Formatter()))
+
+
 @signals.after_setup_logger.connect
-def _set_up(**_: Any) -> None:
+def _set_up(logger: logging.Logger, **_: Any) -> None:
     """Send structlog's lines through logging, so that Celery's time and level stand before them."""
+    _wrap(logger)
     structlog.configure(
         processors=[
             structlog.stdlib.add_logger_name,
             structlog.processors.format_exc_info,
             structlog.processors.KeyValueRenderer(
-                key_order=["event", "run", "stage", "shard", "task", "attempt"],
+                key_order=["event", *KEYS],
                 drop_missing=True,
                 sort_keys=True,
             ),
@@ -36,3 +74,6 @@ def _set_up(**_: Any) -> None:
     )
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    if switched_on(TRACE_DEBUG):
+        for name in OURS:
+            logging.getLogger(name).setLevel(logging.DEBUG)

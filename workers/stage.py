@@ -9,6 +9,8 @@ from celery.utils.log import get_task_logger
 
 from ringrift.errors import Interrupted, RingRiftError
 from ringrift.pipeline.stages import run_stage
+from ringrift.settings.trace import traced
+from ringrift.store.ids import task_id
 from workers import watchdog
 from workers.context import context
 
@@ -22,6 +24,12 @@ def work(stage: str, run_id: str, unit: str = "") -> dict[str, Any]:
     What failed is written in the ledger, which decides whether it is tried again. A worker that
     is asked to end puts its message back, for another worker or the next start.
     """
+    trace = {"run": run_id, "stage": stage, "shard": unit, "task": task_id(run_id, stage, unit)}
+    with traced(**{key: value[:12] for key, value in trace.items()}):
+        return _work(stage, run_id, unit)
+
+
+def _work(stage: str, run_id: str, unit: str) -> dict[str, Any]:
     try:
         with watchdog.watched():
             return run_stage(context(), run_id, stage, unit).as_dict()

@@ -1,5 +1,7 @@
 """Which broker this process uses, and how to reach it.
 
+(each may lie in a file instead: `ringrift.settings.secrets`)
+
 CELERY_BROKER_URL       a Redis or Valkey server; else the embedded broker of RINGRIFT_HOME
 CELERY_RESULT_BACKEND   where results lie; else the broker itself
 RINGRIFT_DATABASE_URL   the ledger, owed when the broker is on another machine: a file of this
@@ -19,6 +21,7 @@ import redis
 
 from ringrift.broker.embedded import running_url
 from ringrift.errors import BadInput
+from ringrift.settings.secrets import BROKER_URL, DATABASE_URL, RESULT_BACKEND, secret
 
 #: The kinds of URL that are one Redis server. Leases, sweeps and the lease thread speak Redis.
 SCHEMES = ("redis", "rediss", "redis+socket", "unix")
@@ -45,8 +48,8 @@ def broker_address(home: Path, environ: Mapping[str, str] = os.environ) -> Broke
     Raises BadInput when there is none, when it is no Redis, or when it is on another machine and
     the ledger is not.
     """
-    url = environ.get("CELERY_BROKER_URL", "").strip()
-    origin = "CELERY_BROKER_URL"
+    url = secret(BROKER_URL, environ)
+    origin = BROKER_URL
     if not url:
         url = running_url(home) or ""
         origin = f"the embedded broker of {home}"
@@ -55,10 +58,10 @@ def broker_address(home: Path, environ: Mapping[str, str] = os.environ) -> Broke
             f"no broker: set CELERY_BROKER_URL (such as redis://localhost:6379/0), or start"
             f" `ringrift up`, whose broker is found by RINGRIFT_HOME (here {home})"
         )
-    _check(url, "CELERY_BROKER_URL")
-    results = environ.get("CELERY_RESULT_BACKEND", "").strip() or url
-    _check(results, "CELERY_RESULT_BACKEND")
-    database = environ.get("RINGRIFT_DATABASE_URL", "").strip()
+    _check(url, BROKER_URL)
+    results = secret(RESULT_BACKEND, environ) or url
+    _check(results, RESULT_BACKEND)
+    database = secret(DATABASE_URL, environ)
     if not is_local(url) and (not database or database.startswith("sqlite")):
         raise BadInput(
             f"the broker {shown(url)} is on another machine: set RINGRIFT_DATABASE_URL to a"

@@ -22,7 +22,9 @@ from ringrift.broker.embedded import running_url
 from ringrift.cli.options import Json, SettingsFile
 from ringrift.errors import BadInput
 from ringrift.settings import Settings, home, prepare_home
+from ringrift.settings.secrets import BROKER_URL, masked, secret
 from ringrift.settings.settings import files
+from ringrift.settings.variables import unread
 
 app = typer.Typer(add_completion=False)
 
@@ -87,6 +89,7 @@ def examine(settings: Path | None, *, timing: bool) -> Iterable[Finding]:
     yield Finding("processor", _processor())
     yield Finding("memory", f"{psutil.virtual_memory().total / 2**30:.0f} GiB")
     yield _tried("settings", lambda: f"{_settings_file(settings)}: valid")
+    yield Finding("variables", _variables(), good=not unread())
     yield _tried("state", lambda: _state(settings))
     yield _tried("broker", _broker)
     yield from _backends(settings, timing=timing)
@@ -133,6 +136,13 @@ def _settings_file(settings: Path | None) -> Path:
     return files(settings)[-1]
 
 
+def _variables() -> str:
+    """What is set of ours and of Celery's, without passwords, and what nothing reads."""
+    names = [name for name in sorted(os.environ) if name.startswith(("RINGRIFT_", "CELERY_"))]
+    said = [f"{name}={masked(os.environ[name])}" for name in names if name.isprintable()]
+    return "; ".join([*unread(), *said]) or "none of docs/variables.md is set"
+
+
 def _state(settings: Path | None) -> str:
     try:
         need = Settings.load(settings).storage.min_free_mib
@@ -155,7 +165,7 @@ def _state(settings: Path | None) -> str:
 
 def _broker() -> str:
     own = running_url(home())
-    if "CELERY_BROKER_URL" not in os.environ and own is None:
+    if not secret(BROKER_URL) and own is None:
         return "embedded, not running (CELERY_BROKER_URL is not set)"
     address = broker_address(home())
     check_reachable(address)

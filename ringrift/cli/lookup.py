@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ringrift.configs import Config
 from ringrift.errors import BadInput
+from ringrift.settings.secrets import DATABASE_URL, secret
 
 if TYPE_CHECKING:
     from ringrift.store.ledger import Ledger
@@ -19,7 +19,7 @@ def open_existing_ledger() -> Ledger:
     from ringrift.store.ledger import open_ledger
 
     folder = home()
-    if not os.environ.get("RINGRIFT_DATABASE_URL") and not (folder / DATABASE).is_file():
+    if not secret(DATABASE_URL) and not (folder / DATABASE).is_file():
         raise BadInput(f"no ledger in {folder} yet: ringrift training-loop makes one")
     return open_ledger(folder)
 

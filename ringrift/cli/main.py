@@ -55,6 +55,7 @@ COMMANDS: Final = (
     Command("training-loop", "iterations of selfplay → … → promote for one config"),
     Command("status", "what each config has reached, and what it waits for"),
     Command("up", "start the whole cluster on this machine"),
+    Command("unified-loop", "the older style of loop, by opt-in: one process, stage by stage"),
     Command("down", "stop it"),
     Command("broker", "the embedded broker: broker url, broker status", group=True),
     Command("selfplay", "make games of any agents: selfplay run, soak, canonical", group=True),
@@ -67,7 +68,7 @@ COMMANDS: Final = (
     Command("ledger", "recompute what the ledger says: ledger verify", group=True),
     Command("events", "what happened: events list, events tail", group=True),
     Command("warmup", "compile the kernels, once per machine"),
-    Command("config", "check and show settings: config check, config show", group=True),
+    Command("config", "check, show, compare settings: config check, config diff", group=True),
     Command("doctor", "what this machine has and lacks"),
 )
 
@@ -85,10 +86,11 @@ def run(argv: Sequence[str]) -> int:
         sys.stdout.flush()
         return code
     except BaseException as error:  # noqa: BLE001 - every end becomes an exit code here
+        from ringrift.settings.secrets import masked
         from ringrift.settings.switches import TRACE_DEBUG, switched_on
 
         if switched_on(TRACE_DEBUG):
-            traceback.print_exc()
+            sys.stderr.write(masked(traceback.format_exc()))
         return _end(error)
 
 
@@ -147,7 +149,8 @@ def overview() -> str:
         "",
         "RINGRIFT_HOME         folder of all state (default: .ringrift in the project folder)",
         "RINGRIFT_CONFIG_PATH  settings file (default: config/unified_loop.yaml, then the packaged one)",
-        "RINGRIFT_TRACE_DEBUG  1 shows where an error comes from",
+        "RINGRIFT_TRACE_DEBUG  1 shows where an error comes from, and traces runs in logs and events",
+        "docs/variables.md has all variables",
         "",
         "exit codes: 0 done, 1 negative verdict, 2 bad input, 3 not reached, 130 interrupted",
     ]
@@ -183,8 +186,10 @@ def _end(error: BaseException) -> int:
 
 def _say(line: str) -> None:
     """Print one line on stderr, red where that is a terminal."""
+    from ringrift.settings.secrets import masked
+
     sys.stdout.flush()
-    line = " ".join(line.split("\n"))
+    line = masked(" ".join(line.split("\n")))
     red = sys.stderr.isatty() and "NO_COLOR" not in os.environ
     print(f"\033[31m{line}\033[0m" if red else line, file=sys.stderr)
 

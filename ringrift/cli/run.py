@@ -50,9 +50,11 @@ def run(
     from ringrift.pipeline.context import open_context
     from ringrift.pipeline.single import SingleLoop, run_loop
     from ringrift.settings import Settings, home
+    from ringrift.settings.switches import refuse_local_work
     from ringrift.store import runs
     from ringrift.store.runs import RunRow
 
+    refuse_local_work("ringrift run")
     preset = settings_file or os.environ.get("RINGRIFT_CONFIG_PATH", "").strip() or PRESET
     os.environ["RINGRIFT_CONFIG_PATH"] = str(preset)
     settings = Settings.load()

@@ -35,7 +35,9 @@ from ringrift.errors import BadInput
 from ringrift.pipeline.cores import usable_cores
 from ringrift.pipeline.queues import CONTROL, CPU, GPU
 from ringrift.settings.home import prepare_home
+from ringrift.settings.secrets import BROKER_URL, secret
 from ringrift.settings.settings import Settings
+from ringrift.settings.switches import DISABLE_LOCAL_TASKS, switched_on
 from ringrift.store.blobs import BlobStore
 
 #: Flower is for this machine only.
@@ -125,7 +127,7 @@ class Stack:
         )
         try:
             BlobStore(self.home).sweep()  # half files of a process that was killed
-            if not self._environ.get("CELERY_BROKER_URL", "").strip():
+            if not secret(BROKER_URL, self._environ):
                 self.broker = EmbeddedBroker(self.home)
                 self.broker.start()
             check_reachable(broker_address(self.home, self._environ))
@@ -138,9 +140,10 @@ class Stack:
     def roles(self) -> list[Role]:
         """Return the children to have on this machine."""
         quiet = ("--without-gossip", "--without-mingle", "--loglevel", "INFO")
+        devices = [] if self.coordinates_only else gpu_workers(self._environ)
         roles = [
             Role(f"gpu{n}", ("worker", "-Q", GPU, "-n", f"gpu{n}@%h", *quiet), environ)
-            for n, environ in enumerate(gpu_workers(self._environ), start=1)
+            for n, environ in enumerate(devices, start=1)
         ]
         # Celery's word for prefork that counts: with another pool in the settings, "-P prefork"
         # is taken for the option's default and loses against them.
@@ -163,6 +166,11 @@ class Stack:
                 Role("flower", arguments, {**secret, "FLOWER_UNAUTHENTICATED_API": "false"})
             )
         return roles
+
+    @property
+    def coordinates_only(self) -> bool:
+        """Whether this node plays, trains and evaluates nothing: other nodes do, by the same broker."""
+        return switched_on(DISABLE_LOCAL_TASKS, self._environ)
 
     @property
     def flower_url(self) -> str:

@@ -71,12 +71,15 @@ def training_loop(
     from ringrift.pipeline.services import real_services
     from ringrift.pipeline.single import SingleLoop, in_this_process, run_loop
     from ringrift.settings import Settings
+    from ringrift.settings.switches import refuse_local_work
     from ringrift.store import runs
     from ringrift.store.runs import RunRow
 
     if settings_file is not None:
         os.environ["RINGRIFT_CONFIG_PATH"] = str(settings_file)  # helpers read it too
     settings = Settings.load()
+    if in_process:
+        refuse_local_work("ringrift training-loop --in-process")
     loop = SingleLoop(
         configs=_configs(board_type, num_players, configs, settings.loop.configs),
         games=selfplay_games,
@@ -143,18 +146,22 @@ def through_queue() -> Drive:
 
 
 def quiet_logs() -> None:
-    """Warnings and worse on stderr: what goes well is told by the progress."""
+    """Warnings and worse on stderr: what goes well is told by the progress. A trace shows all."""
     import logging
     import sys
 
     import structlog
 
+    from ringrift.settings.switches import TRACE_DEBUG, switched_on
+
+    level = logging.DEBUG if switched_on(TRACE_DEBUG) else logging.WARNING
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,
             structlog.processors.TimeStamper(fmt="%H:%M:%S"),
             structlog.processors.add_log_level,
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )

@@ -71,6 +71,8 @@ def announce(stack: Stack) -> None:
         print(
             f"{child.role.name:<8} process {child.process.pid}, log {stack.log_of(child.role.name)}"
         )
+    if stack.coordinates_only:
+        print("no gpu worker: RINGRIFT_DISABLE_LOCAL_TASKS is set, this node coordinates only")
     if stack.flower:
         print(
             f"Flower   {stack.flower_url}, user ringrift,"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 import time
 from types import TracebackType
@@ -31,7 +32,10 @@ class Work:
         self._figures: dict[str, Any] = {}
         self._lost: str | None = None
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._renew, name="heartbeat", daemon=True)
+        traced = contextvars.copy_context()  # what the thread logs belongs to the same trace
+        self._thread = threading.Thread(
+            target=traced.run, args=(self._renew,), name="heartbeat", daemon=True
+        )
 
     def __enter__(self) -> Self:
         """Start renewing."""

@@ -21,6 +21,7 @@ import structlog
 from ringrift.errors import Interrupted
 from ringrift.pipeline.context import Context, open_context
 from ringrift.pipeline.stages import run_stage
+from ringrift.settings.switches import TRACE_DEBUG, switched_on
 from ringrift.store import runs, stages
 
 #: Stages whose units are many and independent.
@@ -82,8 +83,9 @@ def main(run_id: str) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
+    level = logging.DEBUG if switched_on(TRACE_DEBUG) else logging.WARNING
     structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     try:

@@ -16,6 +16,7 @@ from ringrift.pipeline.context import Context, StageReport
 from ringrift.pipeline.events import PIPELINE, Kind
 from ringrift.pipeline.heartbeat import Work
 from ringrift.pipeline.plan import RunPlan
+from ringrift.settings.trace import traced
 from ringrift.store import models, runs, stages
 from ringrift.store.blobs import BadBlob, note_quarantine
 from ringrift.store.events import NewEvent
@@ -136,6 +137,18 @@ def perform(
     }
     with ctx.ledger.read() as tx:
         run = runs.get_run(tx, run_id)
+    with traced(**trace):
+        return _perform(ctx, run, claim, trace, do)
+
+
+def _perform(
+    ctx: Context,
+    run: RunRow,
+    claim: stages.Claim,
+    trace: dict[str, Any],
+    do: Callable[[Task], Done],
+) -> StageOutcome:
+    run_id, stage, unit = claim.run_id, claim.stage, claim.unit
     try:
         log.info("claimed", **trace)
         with Work(ctx, claim, run.config) as work:

@@ -15,10 +15,10 @@ from typing import Final
 
 from ringrift.errors import BadInput
 from ringrift.settings.home import project_folder
-from ringrift.settings.settings import PACKAGED
+from ringrift.settings.settings import DEFAULTS
 
 #: The manual itself.
-SOURCE: Final = PACKAGED / "unified_loop.yaml"
+SOURCE: Final = DEFAULTS
 #: Where the page lies in the project folder.
 PAGE: Final = Path("docs/settings.md")
 

@@ -6,7 +6,10 @@ Each layer changes single keys of the one before it:
 2. one file: ``--settings FILE``, else the file that RINGRIFT_CONFIG_PATH names, else
    ``config/unified_loop.yaml`` of the project folder that we are in. A bare name such as
    ``quickstart`` is a packaged file;
-3. variables ``RINGRIFT__SECTION__KEY=value``, the value written as in YAML.
+3. variables ``RINGRIFT__SECTION__KEY=value``: the key's place in capitals, its parts joined by two
+   underscores, the value written as in YAML (docs/variables.md).
+
+No setting is a secret: passwords come from variables of their own (`ringrift.settings.secrets`).
 """
 
 from __future__ import annotations
@@ -37,6 +40,9 @@ from ringrift.settings.yaml_file import read_mapping, read_value
 
 #: The default files, in a checkout (a link to config/) and in a wheel.
 PACKAGED: Final = Path(__file__).parent.parent / "default_config"
+
+#: The manual, which has every key with its default.
+DEFAULTS: Final = PACKAGED / "unified_loop.yaml"
 
 #: Variables that start so change one key; the parts of the place are joined by two underscores.
 ENV_PREFIX: Final = "RINGRIFT__"
@@ -85,6 +91,13 @@ class Settings(Section):
     @classmethod
     def load(cls, path: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> Self:
         """Read all layers. Raises BadInput in one line that names the file or variable."""
+        return cls.read(path, environ)[0]
+
+    @classmethod
+    def read(
+        cls, path: str | Path | None = None, environ: Mapping[str, str] = os.environ
+    ) -> tuple[Self, Mapping[Place, str]]:
+        """As `load`, and which file or variable had the last word on each place."""
         layers = [(str(file), read_mapping(file)) for file in files(path, environ)]
         layers += [(name, value) for name, value in _variables(environ)]
         merged: dict[str, Any] = {}
@@ -98,7 +111,7 @@ class Settings(Section):
         for config in merged["per_config"]:
             blamed = partial(_source_of_config, config, sources)
             _of_config(made, str(Config.parse(config)), blamed)
-        return made
+        return made, sources
 
 
 def _of_config(settings: _S, config: str, source: Callable[[Place], str]) -> _S:
@@ -121,7 +134,7 @@ def _source_of_config(config: str, sources: Mapping[Place, str], place: Place) -
 
 def files(path: str | Path | None, environ: Mapping[str, str] = os.environ) -> list[Path]:
     """Return the files to read, first the packaged one. Raises BadInput for one that is not there."""
-    default = PACKAGED / "unified_loop.yaml"
+    default = DEFAULTS
     chosen = path or environ.get("RINGRIFT_CONFIG_PATH", "").strip() or None
     if chosen is None:
         project = project_folder()

@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ringrift.settings.trace import bound
 from ringrift.store.ids import event_id
 from ringrift.store.ledger import Tx, insert_once
 from ringrift.store.schema import events, runs
@@ -50,14 +51,18 @@ _COLUMNS = [events.c[name] for name in EventRow.__dataclass_fields__]
 
 
 def append(tx: Tx, event: NewEvent) -> bool:
-    """Tell an event, within the transaction of its change; False if it was told before."""
+    """Tell an event, within the transaction of its change; False if it was told before.
+
+    With RINGRIFT_TRACE_DEBUG its payload holds the `trace` of the work that tells it.
+    """
+    trace = bound()
     config = tx.conn.scalar(sa.select(runs.c.config).where(runs.c.id == event.run_id))
     row = {
         "id": event_id(event.kind, event.run_id, event.stage, event.unit),
         "kind": event.kind,
         "run_id": event.run_id,
         "config": config,
-        "payload": dict(event.payload or {}),
+        "payload": {**(event.payload or {}), **({"trace": trace} if trace else {})},
         "created_at": tx.now,
     }
     return insert_once(tx, events, [row]) == 1

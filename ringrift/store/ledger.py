@@ -13,7 +13,6 @@ belongs together: a state change and its event are always one transaction.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from ringrift.errors import BadInput, NegativeVerdict
+from ringrift.settings.secrets import DATABASE_URL, secret
 from ringrift.store import engine as engines
 from ringrift.store.migrate import ensure_schema
 from ringrift.store.schema import fences
@@ -110,7 +110,7 @@ def open_ledger(home: Path, url: str | None = None) -> Ledger:
 
     `url`, else RINGRIFT_DATABASE_URL, else the file ringrift.db in `home`.
     """
-    url = url or os.environ.get("RINGRIFT_DATABASE_URL") or engines.sqlite_url(home / "ringrift.db")
+    url = url or secret(DATABASE_URL) or engines.sqlite_url(home / "ringrift.db")
     engine = engines.open_engine(url)
     with _one_line():
         ensure_schema(engine)

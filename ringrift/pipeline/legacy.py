@@ -1,0 +1,51 @@
+"""The older style of loop: one process that runs a run's stages in strict sequence.
+
+    selfplay, shard by shard ─▶ sync ─▶ parity ─▶ export ─▶ train ─▶ evaluate ─▶ promote ─▶ next config
+
+No queue, no workers, no helpers, and nothing is set off by an event: the next stage begins because
+the one before it returned. Ledger, files and gates are those of the other loops, so that either may
+go on where the other stopped; events are committed with what they tell of, as a record, and read
+by nobody here.
+
+Kept for comparison, and for a machine on which nothing else runs. The master loop does the same on
+all cores and nodes.
+"""
+
+from __future__ import annotations
+
+import time
+
+from ringrift.errors import BadInput, Interrupted
+from ringrift.pipeline.context import Context
+from ringrift.pipeline.in_process import LOOK_SECONDS, InProcess
+from ringrift.pipeline.orchestrator import advance
+from ringrift.settings.switches import UNIFIED_LOOP_LEGACY, switched_on
+from ringrift.store import runs
+from ringrift.store.runs import RunRow
+
+
+def check_opt_in() -> None:
+    """Raise BadInput, which points to the master loop, unless RINGRIFT_UNIFIED_LOOP_LEGACY allows it."""
+    if not switched_on(UNIFIED_LOOP_LEGACY):
+        raise BadInput(
+            "the unified loop is the older style, one process and one stage at a time: use the master "
+            f"loop, `ringrift up`, or set {UNIFIED_LOOP_LEGACY}=1 to have it all the same"
+        )
+
+
+def in_sequence(ctx: Context, run_id: str) -> RunRow:
+    """Bring an open run to its end, one unit after the other; the closed run.
+
+    Interrupted (from `ctx.stop`) leaves it open, to be resumed.
+    """
+    dispatcher = InProcess(ctx)
+    while True:
+        commands = advance(ctx.ledger, run_id, dispatcher, fence=ctx.fence, reissue_seconds=0.0)
+        with ctx.ledger.read() as tx:
+            run = runs.get_run(tx, run_id)
+        if run.state == runs.CLOSED:
+            return run
+        if ctx.stop():
+            raise Interrupted(f"run {run_id[:12]} is kept, and goes on at the next start")
+        if not commands:  # a claim of a killed process, until its lease ends
+            time.sleep(LOOK_SECONDS)

@@ -1,0 +1,48 @@
+"""Every RINGRIFT_* variable that something reads; docs/variables.md tells of each, and a test compares.
+
+RINGRIFT__SECTION__KEY are not among them: they are the settings (`ringrift.settings.settings`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Final
+
+from ringrift.errors import nearest, shown
+from ringrift.settings import switches
+from ringrift.settings.secrets import DATABASE_URL, FILE
+from ringrift.settings.settings import ENV_PREFIX
+
+#: Of the program.
+PROGRAM: Final = (
+    "RINGRIFT_HOME",
+    "RINGRIFT_CONFIG_PATH",
+    DATABASE_URL,
+    DATABASE_URL + FILE,
+    switches.DISABLE_LOCAL_TASKS,
+    switches.SKIP_SHADOW_CONTRACTS,
+    switches.TRACE_DEBUG,
+    switches.UNIFIED_LOOP_LEGACY,
+    "RINGRIFT_KERNEL_CACHE",
+)
+
+#: Of what builds, tests and measures it.
+WORKSHOP: Final = (
+    "RINGRIFT_TORCH_INDEX",
+    "RINGRIFT_TRACES",
+    "RINGRIFT_FUZZ_MEMORY",
+    "RINGRIFT_TEST_POSTGRES",
+    "RINGRIFT_TEST_HOLD",
+)
+
+
+def unread(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Return a line about each RINGRIFT_* variable that is set and that nothing reads: misspelt, most likely."""
+    known = (*PROGRAM, *WORKSHOP)
+    return [
+        f"variable {name if name.isprintable() else shown(name)}: nothing reads it: "
+        f"{nearest(name, known)}"
+        for name in sorted(environ)
+        if name.startswith("RINGRIFT_") and not name.startswith(ENV_PREFIX) and name not in known
+    ]
