@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from ringrift.pipeline.queues import CONTROL
+from ringrift.pipeline.queues import CONTROL, CPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,5 +50,17 @@ SCHEDULE: Final = (
         queue=CONTROL,
         why="issues again what makes no progress (a killed worker, a lost broker): half a claim's"
         " life, so that little time is lost after it ran out",
+    ),
+    Entry(
+        task="control.beside",
+        period="cluster.reconcile_interval_seconds",
+        queue=CONTROL,
+        why="plans shadow matches and tournaments; when each is due is in the ledger, this only looks",
+    ),
+    Entry(
+        task="cpu.strays",
+        period="data_ingestion.poll_interval_seconds",
+        queue=CPU,
+        why="moves files of games away that no row of the ledger names",
     ),
 )

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import functools
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from celery import signals
+from celery.utils.log import get_task_logger
 
 from ringrift.pipeline.context import Context, open_context
 from ringrift.pipeline.lease import MASTER
 from ringrift.pipeline.services import real_services
-from ringrift.store.ledger import Fence
+from ringrift.store.ledger import Fence, StaleFence
 from workers import watchdog
+
+log = get_task_logger(__name__)
 
 #: Set when this worker is asked to end; work in progress stops at its next safe point.
 _stopping = threading.Event()
@@ -25,9 +30,16 @@ def context() -> Context:
     return open_context(services=services, stop=_stopping.is_set, report=watchdog.seen)
 
 
-def mastered(fence: int) -> Context:
-    """Return the context for what beat sends: its writes carry the fence of the master lease."""
-    return context().with_(fence=Fence(MASTER, fence))
+@contextmanager
+def master(fence: int) -> Iterator[Context]:
+    """Work for the master that sent a message; drop it if that was replaced since.
+
+    The writes of this context carry the fence of the master's lease.
+    """
+    try:
+        yield context().with_(fence=Fence(MASTER, fence))
+    except StaleFence as outdated:
+        log.info("dropped: %s", outdated)
 
 
 @signals.worker_shutting_down.connect

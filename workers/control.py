@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from celery.utils.log import get_task_logger
-
 from ringrift.celery import app
+from ringrift.pipeline import beside as matches_beside
 from ringrift.pipeline import event_router, reconciler
 from ringrift.pipeline import master as master_loop
-from ringrift.pipeline.context import Context
 from ringrift.pipeline.dispatcher import current_dispatcher
 from ringrift.pipeline.orchestrator import advance
-from ringrift.store.ledger import StaleFence
-from workers.context import context, mastered
+from workers.context import context, master
 from workers.stage import work
-
-log = get_task_logger(__name__)
-
-
-@contextmanager
-def master(fence: int) -> Iterator[Context]:
-    """Work for the master that sent the message; drop it if that was replaced since."""
-    try:
-        yield mastered(fence)
-    except StaleFence as outdated:
-        log.info("dropped: %s", outdated)
 
 
 @app.task(name="control.tick", ignore_result=True)
@@ -42,6 +26,14 @@ def reconcile(fence: int) -> None:
     """Issue again what makes no progress."""
     with master(fence) as ctx:
         reconciler.reconcile(ctx, current_dispatcher())
+
+
+@app.task(name="control.beside", ignore_result=True)
+def beside(fence: int) -> None:
+    """Plan the shadow matches and tournaments that are due, and send them to be played."""
+    with master(fence) as ctx:
+        for match in matches_beside.plan_due(ctx):
+            app.send_task("gpu.play_beside", (match,), task_id=match)
 
 
 @app.task(name="control.relay", ignore_result=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ringrift.celery import app
+from ringrift.pipeline import strays
+from workers.context import master
 from workers.stage import work
 
 #: Seconds until a child that hangs is killed; Celery can do this on prefork only. A sync of a
@@ -16,6 +18,13 @@ LIMIT = 3600
 def sync(run_id: str) -> dict[str, Any]:
     """Take the games of a run's shards into the ledger."""
     return work("sync", run_id)
+
+
+@app.task(name="cpu.strays", time_limit=LIMIT, ignore_result=True)
+def look_for_strays(fence: int) -> None:
+    """Move files of games away that no row of the ledger names."""
+    with master(fence) as ctx:
+        strays.look(ctx)
 
 
 @app.task(name="cpu.parity", time_limit=LIMIT)

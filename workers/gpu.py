@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ringrift.celery import app
-from workers.stage import work
+from workers.stage import beside, work
 
 
 @app.task(name="gpu.selfplay_shard")
@@ -24,3 +24,9 @@ def train(run_id: str) -> dict[str, Any]:
 def play_match_unit(run_id: str, unit: str) -> dict[str, Any]:
     """Play one part of one gate's match."""
     return work("evaluate", run_id, unit)
+
+
+@app.task(name="gpu.play_beside")
+def play_beside(match: str) -> dict[str, Any]:
+    """Play what is missing of a shadow or tournament match."""
+    return beside(match)

@@ -8,6 +8,7 @@ from celery.exceptions import Reject
 from celery.utils.log import get_task_logger
 
 from ringrift.errors import Interrupted, RingRiftError
+from ringrift.pipeline import beside as matches_beside
 from ringrift.pipeline.stages import run_stage
 from ringrift.settings.trace import traced
 from ringrift.store.ids import task_id
@@ -45,3 +46,16 @@ def _work(stage: str, run_id: str, unit: str) -> dict[str, Any]:
             "state": "skipped",
             "error": str(error),
         }
+
+
+def beside(match: str) -> dict[str, Any]:
+    """Play a match that belongs to no run; a failure is logged, and the next such match makes up for it."""
+    try:
+        with traced(task=match[:12], stage="beside"), watchdog.watched():
+            return matches_beside.play(context(), match)
+    except Interrupted as stopped:
+        log.info("match %s put back: %s", match[:12], stopped)
+        raise Reject(str(stopped), requeue=True) from None
+    except RingRiftError as error:
+        log.warning("match %s was not played: %s", match[:12], error)
+        return {"match": match, "error": str(error)}

@@ -24,7 +24,7 @@ from ringrift.search.uct import UctSearch
 SLICE_ROLLOUTS: Final = 64
 SLICE_NODES: Final = 4096
 #: Rollouts between two reports; deeper searches of minimax are reported one by one.
-REPORT_EVERY: Final = 1024
+REPORT_ROLLOUTS: Final = 1024
 #: Most rollouts where the time decides, and positions where nothing else does.
 MOST_ROLLOUTS: Final = BUDGETS["rollouts"][3]
 MOST_NODES: Final = BUDGETS["nodes"][3]
@@ -150,7 +150,7 @@ class MctsThinker:
             deep = clock.limits.depth is not None and len(search.line()) >= clock.limits.depth
             if made == 0 or deep or clock.expired(share):
                 break
-            yield _rollouts_so_far(search, done) if done % REPORT_EVERY == 0 else None
+            yield _rollouts_so_far(search, done) if done % REPORT_ROLLOUTS == 0 else None
         yield _rollouts_so_far(search, done)
         return search.action()
 

@@ -23,7 +23,7 @@ from ringrift.parity.positions import POSITIONS, position
 from ringrift.rules.game import GameOptions, opening
 
 #: Seconds between two reports of a game that is being played.
-REPORT_EVERY = 0.5
+TOLD_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ def compare(plan: Plan, names: Sequence[str], told: Told) -> Found | None:
                 part.cases.update(cases)
                 for case in cases:
                     part.first.setdefault(case, f"{name}, move {number}")
-                if time.monotonic() - last > REPORT_EVERY:
+                if time.monotonic() - last > TOLD_SECONDS:
                     told(part)
                     part, last = Tally(), time.monotonic()
             if name.startswith("game"):

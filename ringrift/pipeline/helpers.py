@@ -31,7 +31,7 @@ SHARED = ("selfplay", "evaluate")
 LOOK_SECONDS = 0.5
 
 #: Seconds a helper has to give its unit back.
-STOP_SECONDS = 10.0
+HELPER_SECONDS = 10.0
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def helping(ctx: Context, run_id: str, helpers: int) -> Iterator[None]:
             child.terminate()
         for child in children:
             try:
-                child.wait(STOP_SECONDS)
+                child.wait(HELPER_SECONDS)
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()

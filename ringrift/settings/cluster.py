@@ -15,14 +15,11 @@ class ClusterSettings(Section):
     tick_interval_seconds: Annotated[float, Field(ge=1, le=3600)]
     lease_seconds: Annotated[float, Field(ge=3, le=3600)]
     lease_renew_seconds: Annotated[float, Field(ge=0.5, le=1800)]
-    deferral_check_seconds: Annotated[float, Field(ge=1, le=3600)]
     heartbeat_seconds: Annotated[float, Field(ge=1, le=3600)]
     visibility_timeout_seconds: Annotated[int, Field(ge=10, le=86400)]
     reconcile_interval_seconds: Annotated[float, Field(ge=1, le=86400)]
     stage_stale_seconds: Annotated[float, Field(ge=5, le=86400)]
     max_attempts: Annotated[int, Field(ge=1, le=100)]
-    breaker_failures: Annotated[int, Field(ge=1, le=1000)]
-    breaker_reset_seconds: Annotated[float, Field(ge=1, le=86400)]
     flower_port: Annotated[int, Field(ge=1, le=65535)]
 
     @model_validator(mode="after")

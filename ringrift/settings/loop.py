@@ -16,7 +16,6 @@ class LoopSettings(Section):
 
     configs: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
     max_iterations: Annotated[int, Field(ge=0, le=1_000_000)]
-    iteration_cooldown_seconds: Annotated[float, Field(ge=0, le=86400)]
 
     @field_validator("configs")
     @classmethod

@@ -117,6 +117,26 @@ def all_matches(tx: Tx, config: str | None = None) -> list[MatchRow]:
     return [MatchRow(**row) for row in tx.conn.execute(query).mappings()]
 
 
+def last_planned(tx: Tx, config: str, purpose: str) -> float | None:
+    """When the newest match for a purpose was planned; None before the first."""
+    query = sa.select(sa.func.max(matches.c.created_at)).where(
+        matches.c.config == config, matches.c.purpose == purpose
+    )
+    found = tx.conn.scalar(query)
+    return None if found is None else float(found)
+
+
+def count_matches(tx: Tx, config: str, purpose: str, a: str, b: str) -> int:
+    """Matches of two agents for a purpose."""
+    query = sa.select(sa.func.count()).where(
+        matches.c.config == config,
+        matches.c.purpose == purpose,
+        matches.c.a == a,
+        matches.c.b == b,
+    )
+    return int(tx.conn.scalar(query) or 0)
+
+
 def games_of(tx: Tx, match: str) -> list[dict[str, Any]]:
     """Games of a match by their number, in the form that `add_games` takes."""
     query = (

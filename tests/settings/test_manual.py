@@ -1,6 +1,5 @@
 """config/unified_loop.yaml is complete and true: it is the only manual."""
 
-import re
 from pathlib import Path
 
 import pytest
@@ -93,19 +92,3 @@ def test_presets_hold_only_what_differs():
 def test_the_packaged_folder_is_the_config_folder():
     """There is one set of files: the packaged folder of a checkout is config/ itself."""
     assert PACKAGED.resolve() == Path(__file__).parents[2] / "config"
-
-
-def test_a_key_that_nothing_reads_says_so():
-    """A key either is read outside the settings, or its text admits that nothing uses it yet."""
-    root = Path(__file__).parents[2]
-    files = [
-        *root.glob("*.py"),
-        *(root / "workers").rglob("*.py"),
-        *(root / "ringrift").rglob("*.py"),
-    ]
-    code = "\n".join(f.read_text() for f in files if f.parent.name != "settings")
-    text = MANUAL.read_text()
-    for place in KEYS:
-        above = re.search(rf"((?: *#.*\n)+) *{place[-1]}: ", text)
-        used = re.search(rf"\b{place[-1]}\b", code) is not None
-        assert used != ("nothing uses it yet" in above[1]), f"{place}: used is {used}"
