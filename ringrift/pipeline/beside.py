@@ -38,7 +38,7 @@ def plan_due(ctx: Context) -> list[str]:
 
     None with ``training.auto_trigger`` off: then only what somebody asks for is done.
     """
-    planned = []
+    planned: list[str] = []
     for config in ctx.settings.loop.parsed():
         settings = ctx.settings.of(config)
         if not settings.training.auto_trigger:
