@@ -9,6 +9,8 @@ from sqlalchemy import text
 
 from ringrift.broker.address import client_of
 from ringrift.pipeline.deferral import is_unified_loop_running
+from ringrift.store.events import list_events
+from ringrift.store.stages import stages_of
 from tests.cluster.conftest import SmallStack, family
 
 pytestmark = pytest.mark.processes
@@ -160,3 +162,20 @@ def test_broker_killed_in_the_middle(home):
         os.kill(stack.broker.pid, signal.SIGKILL)
         stack.go()
         check(stack)
+
+
+def test_one_trace_through_workers(home):
+    """With the variable set, logs of workers and events of a run carry run, shard, task and attempt."""
+    with SmallStack(home, RINGRIFT_TRACE_DEBUG="1") as stack:
+        run = check(stack)
+        with stack.read() as tx:
+            told = list_events(tx, run_id=run.id, limit=1000)
+            tasks = {row.id[:12] for row in stages_of(tx, run.id)}
+        assert {event.kind for event in told} >= set(EVENTS)
+        for event in told:
+            trace = event.payload["trace"]
+            assert (trace["run"], trace["attempt"]) == (run.id[:12], 1)
+            assert trace["task"] in tasks
+        lines = stack.log_of("cpu").read_text().splitlines()
+        ours = [line for line in lines if f"run='{run.id[:12]}'" in line]
+        assert any("stage='export'" in line and "task='" in line for line in ours)
