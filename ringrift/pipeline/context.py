@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ringrift.pipeline.owner import owner
+from ringrift.pipeline.pulse import Pulses, ThreadPulse
 from ringrift.pipeline.services import Services, real_services
 from ringrift.settings import Settings, home, prepare_home
 from ringrift.store.blobs import BlobStore
@@ -52,6 +54,12 @@ class Context:
     report: Callable[[StageReport], None] = unwatched
     #: Asked often by long work: True means stop, give back and raise Interrupted.
     stop: Callable[[], bool] = never
+    #: Names who works here: machine, process and thread.
+    who: Callable[[], str] = owner
+    #: Seconds that only grow.
+    clock: Callable[[], float] = time.monotonic
+    #: How claims are renewed beside their work.
+    pulses: Pulses = ThreadPulse
 
     @property
     def blobs(self) -> BlobStore:
@@ -61,7 +69,7 @@ class Context:
     @property
     def owner(self) -> str:
         """Who works: machine, process and thread."""
-        return owner()
+        return self.who()
 
     @property
     def lease_seconds(self) -> float:

@@ -1,10 +1,7 @@
-"""Holding a claim while its work is done: a thread renews the lease and tells how far it is."""
+"""Holding a claim while its work is done: a pulse renews the lease and tells how far it is."""
 
 from __future__ import annotations
 
-import contextvars
-import threading
-import time
 from types import TracebackType
 from typing import Any, Self
 
@@ -12,6 +9,8 @@ import structlog
 
 from ringrift.errors import Interrupted, RingRiftError
 from ringrift.pipeline.context import Context, StageReport
+from ringrift.pipeline.pulse import Pulse
+from ringrift.store.ledger import StaleFence
 from ringrift.store.stages import Claim, Superseded, heartbeat
 
 log = structlog.get_logger(__name__)
@@ -31,16 +30,14 @@ class Work:
         self.config = config
         self._figures: dict[str, Any] = {}
         self._lost: str | None = None
-        self._ended = threading.Event()
-        traced = contextvars.copy_context()  # what the thread logs belongs to the same trace
-        self._thread = threading.Thread(
-            target=traced.run, args=(self._renew,), name="heartbeat", daemon=True
-        )
+        self._renewed = 0.0
+        self._pulse: Pulse | None = None
 
     def __enter__(self) -> Self:
         """Start renewing."""
         self._tell("claimed", {})
-        self._thread.start()
+        self._renewed = self.ctx.clock()
+        self._pulse = self.ctx.pulses("heartbeat", self.ctx.heartbeat_seconds, self._renew)
         return self
 
     def __exit__(
@@ -50,8 +47,8 @@ class Work:
         trace: TracebackType | None,
     ) -> None:
         """Stop renewing."""
-        self._ended.set()
-        self._thread.join()
+        if self._pulse is not None:
+            self._pulse.stop()
 
     def progress(self, **figures: Any) -> None:
         """Say how far the work is, and learn whether it must stop."""
@@ -72,24 +69,23 @@ class Work:
             StageReport(claim.run_id, self.config, claim.stage, claim.unit, state, figures)
         )
 
-    def _renew(self) -> None:
-        """Renew until the work ends, is lost, or the lease ran out unrenewed (monotonic clock)."""
-        renewed = time.monotonic()
-        while not self._ended.wait(self.ctx.heartbeat_seconds):
-            try:
-                heartbeat(self.ctx.ledger, self.claim, self._figures)
-                renewed = time.monotonic()
-            except Superseded as error:
-                self._lost = str(error)
-                return
-            except RingRiftError as error:  # the ledger is busy or away, or the fence is stale
-                log.warning(
-                    "heartbeat failed",
-                    run=self.claim.run_id[:12],
-                    task=self.claim.id[:12],
-                    attempt=self.claim.attempt,
-                    error=str(error),
-                )
-                if time.monotonic() - renewed > self.claim.lease_seconds:
-                    self._lost = f"the lease could not be renewed in time: {error}"
-                    return
+    def _renew(self) -> bool:
+        """Renew once; False when the claim is lost, or its lease ran out unrenewed."""
+        begun = self.ctx.clock()
+        try:
+            heartbeat(self.ctx.ledger, self.claim, self._figures)
+        except (Superseded, StaleFence) as error:
+            self._lost = str(error)
+        except RingRiftError as error:  # the ledger is busy or away
+            log.warning(
+                "heartbeat failed",
+                run=self.claim.run_id[:12],
+                task=self.claim.id[:12],
+                attempt=self.claim.attempt,
+                error=str(error),
+            )
+            if self.ctx.clock() - self._renewed > self.claim.lease_seconds:
+                self._lost = f"the lease could not be renewed in time: {error}"
+        else:
+            self._renewed = begun
+        return self._lost is None

@@ -15,7 +15,6 @@ import contextlib
 import os
 import secrets
 import socket
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,10 +22,8 @@ from typing import cast
 
 import redis
 
-from ringrift.store.ledger import Ledger, StaleFence, take_fence
-
-#: The lease of the master loop; whoever holds it is *the* unified loop.
-MASTER = "master"
+from ringrift.pipeline.pulse import Pulse, Pulses, ThreadPulse
+from ringrift.store.ledger import MASTER, Ledger, StaleFence, newest_fence, take_fence
 
 #: KEYS lease, counter; ARGV owner, life in ms. Returns {owner, last fence known here}.
 _ACQUIRE = """
@@ -107,9 +104,14 @@ class Lease:
         renew_seconds: float = 10.0,
         clock: Callable[[], float] = boot_clock,
         on_lost: Callable[[], None] = lambda: None,
+        pulses: Pulses = ThreadPulse,
+        owner: str | None = None,
     ) -> None:
-        """Life of ``seconds``, renewed well before; ``on_lost`` is called from the renewing thread when it is over."""
-        self.owner = new_owner()
+        """Life of ``seconds``, renewed well before; ``on_lost`` is called from the renewing pulse when it is over.
+
+        owner: a name that nobody else has, a new one by default.
+        """
+        self.owner = owner or new_owner()
         self.name = name
         self.seconds = seconds
         self.renew_seconds = renew_seconds
@@ -119,8 +121,8 @@ class Lease:
         self._on_lost = on_lost
         self._fence = 0
         self._until = 0.0
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._pulses = pulses
+        self._pulse: Pulse | None = None
 
     @property
     def held(self) -> bool:
@@ -136,9 +138,11 @@ class Lease:
         """Take the lease if nobody holds it, and renew it from now on. Raises redis.RedisError."""
         if self.held:
             return True
-        self._end_thread()
+        self._end_pulse()
         begun = self._clock()
         keys = _keys(self.name)
+        with self._ledger.read() as tx:
+            newest = newest_fence(tx, self.name)
         owner, known = cast(
             "tuple[bytes, bytes]",
             self._client.eval(_ACQUIRE, 2, *keys, self.owner, self._milliseconds),
@@ -147,23 +151,21 @@ class Lease:
             return False
         try:
             with self._ledger.write() as tx:
-                fence = take_fence(tx, self.name, self.owner, at_least=int(known)).number
-        except StaleFence:  # another owner came first, with another Redis: it shall have it
+                fence = take_fence(
+                    tx, self.name, self.owner, at_least=int(known), after=newest
+                ).number
+        except StaleFence:  # we slept too long, or another has it with another Redis: it keeps it
             self._drop()
             return False
         if not self._client.eval(_CONFIRM, 2, *keys, self.owner, fence):
             return False  # it took too long
         self._fence, self._until = fence, begun + self.seconds
-        self._stop = threading.Event()
-        self._thread = threading.Thread(
-            target=self._keep, args=(self._stop,), name=f"lease-{self.name}", daemon=True
-        )
-        self._thread.start()
+        self._pulse = self._pulses(f"lease-{self.name}", self.renew_seconds, self._renew)
         return True
 
     def release(self) -> None:
         """Give the lease back, if it is ours, so that the next owner need not wait. Never raises."""
-        self._end_thread()
+        self._end_pulse()
         self._until = 0.0
         with contextlib.suppress(redis.RedisError):  # it expires by itself
             self._drop()
@@ -175,29 +177,28 @@ class Lease:
     def _drop(self) -> None:
         self._client.eval(_RELEASE, 1, _keys(self.name)[0], self.owner)
 
-    def _end_thread(self) -> None:
-        self._stop.set()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join()
-        self._thread = None
+    def _end_pulse(self) -> None:
+        if self._pulse is not None:
+            self._pulse.stop()
+        self._pulse = None
 
-    def _keep(self, stop: threading.Event) -> None:
-        """Renew until told to stop or until the lease is gone (the thread's work)."""
-        while not stop.wait(self.renew_seconds):
-            begun = self._clock()
-            try:
-                renewed = self.held and self._client.eval(
-                    _RENEW, 1, _keys(self.name)[0], self.owner, self._milliseconds
-                )
-            except redis.RedisError:
-                if self.held:
-                    continue  # there is time for another try
-                renewed = False
-            if not renewed:
-                self._until = 0.0
-                self._on_lost()
-                return
-            self._until = begun + self.seconds
+    def _renew(self) -> bool:
+        """Renew once; False when the lease is gone."""
+        begun = self._clock()
+        try:
+            renewed = self.held and self._client.eval(
+                _RENEW, 1, _keys(self.name)[0], self.owner, self._milliseconds
+            )
+        except redis.RedisError:
+            if self.held:
+                return True  # there is time for another try
+            renewed = False
+        if not renewed:
+            self._until = 0.0
+            self._on_lost()
+            return False
+        self._until = begun + self.seconds
+        return True
 
 
 def _keys(name: str) -> tuple[str, str]:

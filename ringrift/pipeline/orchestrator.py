@@ -116,6 +116,8 @@ def advance(
     `reissue_seconds`, or at once if handing over raised.
     """
     with ledger.write(fence) as tx:
+        if runs.get_run(tx, run_id).state != runs.OPEN:
+            return []
         if ledger.local:
             stages.expire_claims(tx, run_id, is_dead)
         stages.abandon_expired(tx, run_id)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, Self, TypeVar
 
 from ringrift.configs import Config
@@ -102,7 +103,7 @@ class RunPlan:
         A run may have been opened by another version: keys that it did not know take their packaged default, keys
         that are gone are left out.
         """
-        packaged = read_mapping(PACKAGED / "unified_loop.yaml")
+        packaged = _packaged()
 
         def section(model: type[_S], name: str) -> _S:
             known = {**packaged[name], **values[name]}
@@ -132,6 +133,12 @@ class RunPlan:
         if self.selfplay.games_per_shard:
             return fixed_sizes(self.games, self.shard_games)
         return even_sizes(self.games, self.shard_games)
+
+
+@cache
+def _packaged() -> dict[str, Any]:
+    """The packaged settings, read once: every stage reads its run's plan."""
+    return read_mapping(PACKAGED / "unified_loop.yaml")
 
 
 def _plain(value: Any) -> Any:

@@ -26,11 +26,18 @@ from ringrift.store import events as outbox
 from ringrift.store import games, models, runs, stages
 from ringrift.store.blobs import note_quarantine
 from ringrift.store.events import NewEvent
-from ringrift.store.ledger import Tx
+from ringrift.store.ledger import MASTER, Tx, standing_fence
 
 
 def run_stage(ctx: Context, run_id: str, stage: str, unit: str = "") -> StageOutcome:
-    """Do a unit of a stage, if it is its turn."""
+    """Do a unit of a stage, if it is its turn.
+
+    A promotion is made on behalf of the master that stands when it begins, whoever delivers it: one
+    that is asleep while another becomes master is refused, and made anew.
+    """
+    if stage == "promote" and ctx.fence is None:
+        with ctx.ledger.read() as tx:
+            ctx = ctx.with_(fence=standing_fence(tx, MASTER))
     return perform(ctx, run_id, stage, unit, _STAGES[stage])
 
 
@@ -163,6 +170,8 @@ def _replay_bad_shard(task: Task, shard: games.ShardRow, error: BadShard) -> Non
     ctx = task.ctx
     path, moved_to = ctx.blobs.relative(error.path), ctx.blobs.relative(error.moved_to)
     with ctx.ledger.write(ctx.fence) as tx:
+        # A worker that slept through its lease would reopen what is done by now.
+        stages.hold(tx, task.work.claim)
         note_quarantine(tx, path, moved_to, str(error), shard.sha256)
         outbox.append(
             tx,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from ringrift.configs import Config
-from ringrift.errors import BadInput, Interrupted
+from ringrift.errors import BadInput, Interrupted, RingRiftError
 from ringrift.pipeline.context import Context, StageReport
 from ringrift.pipeline.events import PIPELINE, Kind
 from ringrift.pipeline.heartbeat import Work
@@ -20,7 +20,7 @@ from ringrift.settings.trace import traced
 from ringrift.store import models, runs, stages
 from ringrift.store.blobs import BadBlob, note_quarantine
 from ringrift.store.events import NewEvent
-from ringrift.store.ledger import Tx
+from ringrift.store.ledger import StaleFence, Tx
 from ringrift.store.runs import RunRow
 from ringrift.store.stages import (
     Superseded,
@@ -155,8 +155,9 @@ def _perform(
             done = do(Task(ctx, run, RunPlan.from_dict(run.plan), work, unit))
             work.check()
         complete_stage(ctx.ledger, claim, done.result, done.events, done.rows)
-    except Superseded as error:
+    except (Superseded, StaleFence) as error:
         log.warning("superseded", **trace, reason=str(error))
+        _give_back(ctx, replace(claim, fence=None))  # its claim may still stand
         return StageOutcome(run_id, stage, unit, SKIPPED, error=str(error))
     except (Interrupted, KeyboardInterrupt, SystemExit) as error:
         _give_back(ctx, claim)
@@ -172,7 +173,7 @@ def _perform(
 
 
 def _give_back(ctx: Context, claim: stages.Claim) -> None:
-    with suppress(Superseded):  # then nothing is ours to give back
+    with suppress(RingRiftError):  # nothing is ours to give back, or it ends with its lease
         release_stage(ctx.ledger, claim)
 
 
@@ -186,7 +187,8 @@ def _failed(
     said = str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}"
     try:
         state = fail_stage(ctx.ledger, claim, said)
-    except Superseded as lost:
+    except (Superseded, StaleFence) as lost:
+        _give_back(ctx, replace(claim, fence=None))
         return StageOutcome(claim.run_id, claim.stage, claim.unit, SKIPPED, error=str(lost))
     log.error("failed", **trace, state=state, error=said, exc_info=not isinstance(error, BadInput))
     figures = {"error": said, "state": state}

@@ -13,7 +13,7 @@ belongs together: a state change and its event are always one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,9 @@ from ringrift.settings.secrets import DATABASE_URL, secret
 from ringrift.store import engine as engines
 from ringrift.store.migrate import ensure_schema
 from ringrift.store.schema import fences
+
+#: The lease of the master loop; whoever holds it is *the* unified loop.
+MASTER = "master"
 
 #: SQLite takes 32 766 values in one statement (SQLITE_MAX_VARIABLE_NUMBER).
 MAX_VALUES = 30_000
@@ -60,9 +63,10 @@ class Tx:
 class Ledger:
     """An open ledger. Safe to share between threads, and across a fork."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, clock: Callable[[Connection], float] = engines.now) -> None:
         """Wrap an engine whose schema is current; `open_ledger` is the usual way."""
         self.engine = engine
+        self._clock = clock
 
     @contextmanager
     def write(self, fence: Fence | None = None) -> Iterator[Tx]:
@@ -72,7 +76,7 @@ class Ledger:
             self.engine.connect().execution_options(**{engines.WRITES: True}) as conn,
             conn.begin(),
         ):
-            tx = Tx(conn, engines.now(conn))
+            tx = Tx(conn, self._clock(conn))
             if fence is not None:
                 check_fence(tx, fence)
             yield tx
@@ -81,7 +85,7 @@ class Ledger:
     def read(self) -> Iterator[Tx]:
         """One reading transaction: a consistent snapshot on SQLite."""
         with _one_line(), self.engine.connect() as conn, conn.begin():
-            yield Tx(conn, engines.now(conn))
+            yield Tx(conn, self._clock(conn))
 
     @property
     def local(self) -> bool:
@@ -117,13 +121,18 @@ def open_ledger(home: Path, url: str | None = None) -> Ledger:
     return Ledger(engine)
 
 
-def take_fence(tx: Tx, name: str, owner: str, at_least: int = 0) -> Fence:
+def take_fence(tx: Tx, name: str, owner: str, at_least: int = 0, after: int | None = None) -> Fence:
     """Become the newest owner: a number above every earlier one in SQL, and above `at_least`.
 
     `at_least` is what the lease's own server last gave: it may know of owners that never wrote,
-    and may itself have forgotten everything.
+    and may itself have forgotten everything. `after` is the newest number that the caller saw before
+    it asked for the lease: StaleFence if somebody took one since, who would else be refused from
+    now on while holding the lease.
     """
-    number = max(_hold_fence(tx, name), at_least) + 1
+    newest = _hold_fence(tx, name)
+    if after is not None and newest != after:
+        raise StaleFence(f"{name} fence {newest} was taken since {after} was the newest")
+    number = max(newest, at_least) + 1
     _write_fence(tx, Fence(name, number), owner)
     return Fence(name, number)
 
@@ -152,6 +161,12 @@ def _write_fence(tx: Tx, fence: Fence, owner: str) -> None:
 def newest_fence(tx: Tx, name: str) -> int:
     """The number of the newest owner, 0 before the first."""
     return tx.conn.scalar(sa.select(fences.c.number).where(fences.c.name == name)) or 0
+
+
+def standing_fence(tx: Tx, name: str) -> Fence | None:
+    """The newest owner's fence, None before the first."""
+    number = newest_fence(tx, name)
+    return Fence(name, number) if number else None
 
 
 def check_fence(tx: Tx, fence: Fence) -> None:

@@ -48,7 +48,7 @@ MAX_FAILURES = 5
 
 
 class Superseded(NegativeVerdict):
-    """The claim is no longer this worker's: its lease ran out and another took the work over."""
+    """The claim is no longer this worker's: another took the work over, or the run was closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +137,15 @@ def add_stages(
     )
 
 
-def stages_of(tx: Tx, run_id: str) -> list[StageRow]:
-    """All rows of a run, in the order of its work."""
+def stages_of(tx: Tx, run_id: str, state: str | None = None) -> list[StageRow]:
+    """All rows of a run (in this state), in the order of its work."""
     query = (
         sa.select(*_COLUMNS)
         .where(stages.c.run_id == run_id)
         .order_by(stages.c.position, stages.c.number, stages.c.unit)
     )
+    if state is not None:
+        query = query.where(stages.c.state == state)
     return [StageRow(**row) for row in tx.conn.execute(query).mappings()]
 
 
@@ -343,8 +345,8 @@ def _set_issued(
 def expire_claims(tx: Tx, run_id: str, dead: Callable[[str], bool]) -> int:
     """End the leases of owners that are known to be dead, so that nobody waits them out; how many."""
     ended = 0
-    for row in stages_of(tx, run_id):
-        if row.state == RUNNING and (row.lease_until or 0.0) > tx.now and dead(row.owner or ""):
+    for row in stages_of(tx, run_id, RUNNING):
+        if (row.lease_until or 0.0) > tx.now and dead(row.owner or ""):
             tx.conn.execute(
                 stages.update()
                 .where(stages.c.id == row.id, stages.c.attempt == row.attempt)
@@ -357,8 +359,8 @@ def expire_claims(tx: Tx, run_id: str, dead: Callable[[str], bool]) -> int:
 def abandon_expired(tx: Tx, run_id: str) -> int:
     """Settle rows whose last allowed claim went silent; how many."""
     settled = 0
-    for row in stages_of(tx, run_id):
-        silent = row.state == RUNNING and (row.lease_until or 0.0) <= tx.now
+    for row in stages_of(tx, run_id, RUNNING):
+        silent = (row.lease_until or 0.0) <= tx.now
         if silent and row.failures + 1 >= row.max_failures:
             _settle_abandoned(
                 tx, row, row.failures + 1, f"went silent {row.failures + 1} times, last {row.owner}"
@@ -384,8 +386,15 @@ def _earlier_unsettled(tx: Tx, run_id: str, stage: str) -> bool:
     return tx.conn.scalar(query) is not None
 
 
+def hold(tx: Tx, claim: Claim) -> None:
+    """Refuse, with Superseded, what a worker writes beside its row when its claim is lost."""
+    _check_held(tx, claim)
+
+
 def _held(claim: Claim) -> sa.ColumnElement[bool]:
+    """The claim is the newest of its row, and its run is open: nothing is added to a closed one."""
     return sa.and_(
+        sa.exists().where(runs.c.id == claim.run_id, runs.c.state == "open"),
         stages.c.id == claim.id,
         stages.c.attempt == claim.attempt,
         stages.c.owner == claim.owner,
@@ -396,7 +405,7 @@ def _held(claim: Claim) -> sa.ColumnElement[bool]:
 def _superseded(claim: Claim) -> Superseded:
     return Superseded(
         f"{claim.stage} {claim.unit[:12]} of run {claim.run_id[:12]}: attempt {claim.attempt} of "
-        f"{claim.owner} is over, its lease ran out or its work is done"
+        f"{claim.owner} is over: its lease ran out, its work is done, or its run is closed"
     )
 
 

@@ -112,6 +112,35 @@ def test_a_sleeper_holds_nothing_and_may_not_write(client, ledger):
     other.release()
 
 
+def test_who_slept_on_the_way_to_the_ledger_takes_no_number(client, ledger):
+    """One that asked Redis, slept beyond the expiry and woke up leaves the new holder's fence the newest.
+
+    It took the next number once, and all that the holder sent was refused for as long as it held.
+    """
+    other = Lease(client, ledger)
+
+    class Slow:
+        asleep = True
+
+        def eval(self, *given):
+            found = client.eval(*given)
+            if self.asleep:
+                self.asleep = False
+                client.delete("ringrift:{lease:master}")  # as its expiry does
+                assert other.acquire()
+            return found
+
+    slow = Lease(Slow(), ledger)
+    assert not slow.acquire()
+    assert other.held
+    assert fence_in(ledger) == other.fence
+    with ledger.write(Fence(MASTER, other.fence)):
+        pass
+    other.release()
+    assert slow.acquire()
+    slow.release()
+
+
 def test_renewed_until_lost_then_says_so(client, ledger):
     """The thread renews; when somebody else's name stands there, it says so and holds nothing."""
     lost = threading.Event()

@@ -1,0 +1,10 @@
+"""Simulated histories of the cluster: time, broker and workers are played, the coordination is real.
+
+scheduler.py   simulated time; processes that pause, stop and die at every step they take
+lua.py         Redis for one lease: the real Lua scripts on a simulated clock
+broker.py      messages that come twice, late, out of order or never
+services.py    the work itself: small files, made at once, after so many simulated seconds
+world.py       a cluster of these around the real orchestrator, stages, store and lease
+judge.py       what must hold after every commit, and at the end
+mutants.py     broken coordination, which the judge must notice
+"""

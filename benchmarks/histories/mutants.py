@@ -1,0 +1,158 @@
+"""Coordination with one part broken: each must be noticed by the judge within some histories.
+
+fence       SQL takes writes of every fence, however old
+attempt     a worker that lost its claim may still commit what it did
+early       a unit may be claimed before the stages before it are settled
+twice       a unit that is done may be claimed and done again
+evidence    each game of a gate counts twice
+gates       one passed gate is enough for a promotion
+lost        what was issued once is not issued again
+silent      a claim whose worker is dead is never taken over
+closed      a closed run may be worked on, and closed again
+forgotten   the fence follows Redis's counter alone, which may be lost
+sleeper     whoever asked for the lease first takes its number, however long ago that was
+outdated    a promotion carries no fence
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import sqlalchemy as sa
+
+from ringrift.pipeline import gauntlet, orchestrator
+from ringrift.pipeline import lease as leases
+from ringrift.pipeline import stages as bodies
+from ringrift.store import ledger, matches, models, runs, stages
+from ringrift.store.ledger import Fence, Tx
+from ringrift.store.schema import runs as runs_table
+from ringrift.store.schema import stages as stages_table
+
+
+def _held_by_anybody(claim: stages.Claim) -> sa.ColumnElement[bool]:
+    return sa.and_(stages_table.c.id == claim.id, stages_table.c.state == stages.RUNNING)
+
+
+def _twice(tx: Tx, match: str) -> dict[int, float]:
+    once = _wins_by_number(tx, match)
+    return {**once, **{number + len(once): score for number, score in once.items()}}
+
+
+_wins_by_number = matches.wins_by_number
+
+
+def _always_close(tx: Tx, run_id: str, outcome: str, reason: str) -> bool:
+    values: Mapping[str, Any] = {
+        "state": runs.CLOSED,
+        "outcome": outcome,
+        "reason": reason,
+        "totals": runs.totals(tx, run_id),
+        "closed_at": tx.now,
+    }
+    tx.conn.execute(runs_table.update().where(runs_table.c.id == run_id).values(**values))
+    return True
+
+
+def _follow_redis(
+    tx: Tx, name: str, owner: str, at_least: int = 0, after: int | None = None
+) -> Fence:
+    del after
+    ledger._hold_fence(tx, name)  # noqa: SLF001
+    ledger._write_fence(tx, Fence(name, at_least + 1), owner)  # noqa: SLF001
+    return Fence(name, at_least + 1)
+
+
+_take_fence = ledger.take_fence
+
+
+def _take_late(tx: Tx, name: str, owner: str, at_least: int = 0, after: int | None = None) -> Fence:
+    del after
+    return _take_fence(tx, name, owner, at_least)
+
+
+def _due_once(row: stages.StageRow, now: float, _reissue_seconds: float) -> bool:
+    if row.state == stages.RUNNING:
+        return (row.lease_until or 0.0) <= now
+    return row.issued_at is None
+
+
+def _never_silent(row: stages.StageRow, now: float, reissue_seconds: float) -> bool:
+    return row.state != stages.RUNNING and _due(row, now, reissue_seconds)
+
+
+_due = orchestrator._due  # noqa: SLF001
+
+
+def _careless_promotion(tx: Tx, **about: Any) -> bool:
+    with patch.object(models, "PASS", "fail"), patch.object(models, "evaluations_of", _passed):
+        return _promote(tx, **about)
+
+
+def _passed(tx: Tx, **about: Any) -> list[Any]:
+    return [row for row in _evaluations_of(tx, **about) if row.verdict == "fail"] or [
+        _Passed() for _ in _evaluations_of(tx, **about)[:1]
+    ]
+
+
+class _Passed:
+    verdict = "fail"
+    games = 1
+
+
+_promote = models.promote
+_evaluations_of = models.evaluations_of
+
+
+def _any_row(tx: Tx, run_id: str, stage: str, unit: str = "") -> stages.StageRow | None:
+    from dataclasses import replace
+
+    row = _stage_row(tx, run_id, stage, unit)
+    return replace(row, state=stages.PENDING) if row and row.state == stages.DONE else row
+
+
+_stage_row = stages.stage_row
+
+#: Name -> (where, what, instead).
+PATCHES: dict[str, tuple[tuple[Any, str, Any], ...]] = {
+    "fence": ((ledger, "check_fence", lambda _tx, _fence: None),),
+    "attempt": ((stages, "_held", _held_by_anybody),),
+    "early": ((stages, "_earlier_unsettled", lambda *_: False),),
+    "twice": ((stages, "stage_row", _any_row),),
+    "evidence": ((gauntlet.matches, "wins_by_number", _twice),),
+    "gates": (
+        (
+            gauntlet.gates,
+            "all_passed",
+            lambda said: any(v.decision.value == "passed" for v in said),
+        ),
+        (models, "promote", _careless_promotion),
+    ),
+    "lost": ((orchestrator, "_due", _due_once),),
+    "silent": ((orchestrator, "_due", _never_silent),),
+    "closed": (
+        (runs, "close_run", _always_close),
+        (stages, "_run_state", lambda *_: "open"),
+        (stages, "_held", _held_by_anybody),
+    ),
+    "forgotten": ((leases, "take_fence", _follow_redis),),
+    "sleeper": ((leases, "take_fence", _take_late),),
+    "outdated": ((bodies, "standing_fence", lambda *_: None),),
+}
+
+
+@contextmanager
+def broken(name: str) -> Iterator[None]:
+    """Break one part for the length of a block."""
+    undo: list[Callable[[], None]] = []
+    try:
+        for where, what, instead in PATCHES[name]:
+            patched = patch.object(where, what, instead)
+            patched.start()
+            undo.append(patched.stop)
+        yield
+    finally:
+        for stop in reversed(undo):
+            stop()

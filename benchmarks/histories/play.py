@@ -1,0 +1,71 @@
+"""One history from its seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from benchmarks.histories.judge import Wrong
+from benchmarks.histories.scheduler import Killed
+from benchmarks.histories.world import World, plan_of
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What became of a history."""
+
+    seed: int | str
+    #: What was wrong, None if nothing.
+    wrong: str | None
+    #: (simulated seconds, text).
+    lines: tuple[tuple[float, str], ...]
+    events: int
+    commits: int
+    outcomes: tuple[str, ...]
+    #: Simulated.
+    seconds: float
+    fences: int
+    deaths: int
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No log: thousands of histories full of errors are nothing to read."""
+    before = structlog.get_config()
+    structlog.configure(processors=[_drop])
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
+def _drop(*_: object) -> dict[str, object]:
+    raise structlog.DropEvent
+
+
+def play(seed: int | str) -> History:
+    """Play one; the same seed plays the same."""
+    wrong: str | None = None
+    with quiet(), World(seed, plan_of(seed)) as world:
+        try:
+            world.play()
+        except Wrong as error:
+            wrong = str(error)
+            cause = error.__cause__
+            if cause is not None and not isinstance(cause, Killed):
+                wrong += f" [{type(cause).__name__}]"
+        sim = world.sim
+        return History(
+            seed=seed,
+            wrong=wrong,
+            lines=tuple(sim.history),
+            events=sim.steps,
+            commits=world.judge.commits,
+            outcomes=tuple(world.outcomes),
+            seconds=sim.now - sim.start,
+            fences=world.judge.fences.get("master", (0, ""))[0],
+            deaths=sum(not process.alive for process in sim.processes),
+        )

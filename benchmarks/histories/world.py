@@ -1,0 +1,565 @@
+"""A cluster in which everything goes wrong, around the real coordination.
+
+    2 beats      hold or want the master lease, and send ticks that carry its fence
+    2 control, 1 cpu and 2 gpu workers, each a process that does one message at a time
+    a stranger   delivers stages that nobody asked for, and looks at runs without any fence
+
+Real are the orchestrator, the reconciler, the router, the master's tick, the opening of runs, the
+claiming and committing of `task.py`, every stage of `stages.py` and `gauntlet.py`, the store on a
+SQLite file of its own, the lease with its scripts, and `ledger verify`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Self
+from unittest.mock import patch
+
+import redis
+import sqlalchemy as sa
+
+from benchmarks.histories.broker import (
+    FOLLOWING,
+    QUEUE,
+    Broker,
+    BrokerAway,
+    Message,
+    RedisClient,
+    SimDispatcher,
+)
+from benchmarks.histories.judge import Judge, Wrong
+from benchmarks.histories.lua import LuaRedis
+from benchmarks.histories.scheduler import Faults, Process, SimPulse, Simulation
+from benchmarks.histories.services import SmallServices
+from ringrift.errors import BadInput, Interrupted, RingRiftError
+from ringrift.pipeline import event_router, master, orchestrator, reconciler
+from ringrift.pipeline.context import Context
+from ringrift.pipeline.dispatcher import registered
+from ringrift.pipeline.lease import MASTER, Lease
+from ringrift.pipeline.queues import CONTROL, CPU, GPU
+from ringrift.pipeline.services import Progress
+from ringrift.pipeline.stages import run_stage
+from ringrift.settings import Settings
+from ringrift.store import events, runs, stages
+from ringrift.store.ledger import Fence, Ledger, StaleFence, Tx, open_ledger
+from ringrift.store.verify import verify
+
+#: On a disk of memory where there is one: thousands of databases are written and thrown away.
+MEMORY = Path("/dev/shm")
+
+#: Simulated seconds within which every run must come to its end when nothing goes wrong any more.
+PATIENCE = 12 * 3600.0
+
+#: A history with more events than this hangs.
+MOST_STEPS = 60_000
+
+#: Seconds that the work of a stage takes, at most.
+LABOUR = {"selfplay": 90, "sync": 20, "parity": 30, "export": 20, "train": 200, "evaluate": 60}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a history is about; all of it follows from its seed."""
+
+    configs: tuple[str, ...]
+    iterations: int
+    shards: int
+    min_samples: int
+    #: Seconds for which things go wrong.
+    trouble: float
+    faults: Faults
+    #: Seconds between two blows to the whole cluster.
+    blows: float
+
+
+def plan_of(seed: int | str) -> Plan:
+    """A plan."""
+    rng = random.Random(f"plan {seed}")
+
+    def often(most: float) -> float:
+        """Never, or up to so often, seldom more likely."""
+        return 0.0 if rng.random() < 0.25 else most * rng.random() ** 2
+
+    shards = rng.randint(1, 3)
+    mood = rng.choices(("mixed", "sleepy", "deadly"), (6, 2, 1))[0]
+    if mood == "sleepy":  # whoever did something may wake up long after it
+        faults = Faults(stop=0.1, switch=0.1, spoil=rng.choice((0.0, 0.5)))
+    elif mood == "deadly":
+        faults = Faults(kill=0.04, lose=0.1)
+    else:
+        faults = Faults(
+            kill=often(0.02),
+            stop=often(0.06),
+            switch=rng.choice((0.0, 0.1, 0.3)),
+            busy=often(0.01),
+            lose=often(0.4),
+            double=often(0.5),
+            late=often(0.4),
+            fail=often(0.3),
+            spoil=often(0.6),
+        )
+    return Plan(
+        configs=tuple(rng.sample(("hex8:2", "square8:2"), rng.choice((1, 1, 1, 2)))),
+        iterations=rng.choice((1, 1, 2)),
+        shards=shards,
+        min_samples=rng.choice((1, 1, 1, 1, 1000)),
+        trouble=rng.uniform(200, 1500),
+        faults=faults,
+        blows=rng.choice((60, 300, 1e9)),
+    )
+
+
+class SimLedger(Ledger):
+    """The ledger with the simulated clock, and a point before, within and after each transaction."""
+
+    def __init__(self, opened: Ledger, sim: Simulation, judge: Judge) -> None:
+        super().__init__(opened.engine, lambda _connection: sim.now)
+        self._sim = sim
+        self._judge = judge
+
+    @contextmanager
+    def write(self, fence: Fence | None = None) -> Iterator[Tx]:
+        """A transaction that may be the last of its process."""
+        sim = self._sim
+        sim.point("before a transaction")
+        if sim.process is not None and sim.rng.random() < sim.faults.busy:
+            raise BadInput("the ledger cannot be used: database is locked")
+        with super().write(fence) as tx:
+            yield tx
+            sim.die_here("before a commit")
+        self._judge.look(fence)
+        sim.point("after a commit")
+
+    @contextmanager
+    def read(self) -> Iterator[Tx]:
+        """A snapshot."""
+        self._sim.point("before a look at the ledger")
+        with super().read() as tx:
+            yield tx
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The state directory of all histories of this process, one after the other.
+
+    One engine serves them all, since it keeps the statements that it has compiled.
+    """
+
+    home: Path
+    ledger: Ledger
+    #: An empty ledger: its tables are made once.
+    empty: bytes
+
+    def clear(self) -> None:
+        """Begin anew, with an empty ledger."""
+        self.ledger.close()
+        for path in self.home.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        (self.home / "ringrift.db").write_bytes(self.empty)
+
+
+@cache
+def place() -> Place:
+    """The place of this process; removed when it ends."""
+    home = Path(mkdtemp(prefix="ringrift-histories-", dir=MEMORY if MEMORY.is_dir() else None))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    ledger = open_ledger(home, f"sqlite:///{home}/ringrift.db")
+    sa.event.listen(ledger.engine, "connect", _careless)
+    with ledger.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    ledger.close()
+    return Place(home, ledger, (home / "ringrift.db").read_bytes())
+
+
+@cache
+def _quickstart() -> Settings:
+    return Settings.load("quickstart", environ={})
+
+
+@cache
+def _settings(plan_configs: tuple[str, ...], iterations: int, shards: int, least: int) -> Settings:
+    changes: dict[str, dict[str, object]] = {
+        "loop": {"configs": list(plan_configs), "max_iterations": iterations},
+        "selfplay": {
+            "first_games": 2 * shards,
+            "games_per_iteration": 2 * shards,
+            "games_per_shard": 2,
+            "archive_share": 0.0,
+        },
+        "training": {"min_samples_to_trigger": least, "auto_trigger": True},
+        "data_ingestion": {"replayed_games_per_shard": 0},
+        "evaluation": {
+            "games_per_task": 10,
+            "max_games": 20,
+            "min_games": 10,
+            "opening_decisions": 2,
+        },
+        "cluster": {"stage_stale_seconds": 60.0, "heartbeat_seconds": 20.0, "max_attempts": 5},
+    }
+    found = _quickstart()
+    known = found.model_dump()
+    return found.replace(**{name: {**known[name], **new} for name, new in changes.items()})
+
+
+@dataclass(eq=False, slots=True)
+class Worker:
+    """One worker of a queue; it starts again as a new process when it dies."""
+
+    name: str
+    queue: str
+    process: Process
+    ctx: Context
+    message: Message | None = None
+    #: Asked to end: gives its work back.
+    stopping: bool = False
+    starts: int = 1
+
+
+@dataclass(slots=True)
+class World:
+    """One history. Use as a context manager."""
+
+    seed: int | str
+    plan: Plan
+    home: Path = field(init=False)
+    sim: Simulation = field(init=False)
+    judge: Judge = field(init=False)
+    ledger: SimLedger = field(init=False)
+    broker: Broker = field(init=False)
+    dispatcher: SimDispatcher = field(init=False)
+    settings: Settings = field(init=False)
+    workers: list[Worker] = field(default_factory=list)
+    beats: list[Process] = field(default_factory=list)
+    troubled: bool = True
+    _exit: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self) -> Self:
+        """Start everything."""
+        plan = self.plan
+        here = place()
+        here.clear()
+        self.home = here.home
+        self.sim = Simulation(self.seed, plan.faults)
+        self._exit.callback(self.sim.end)
+        self.judge = Judge(self.sim, self.home / "ringrift.db")
+        self._exit.callback(self.judge.close)
+        self.ledger = SimLedger(here.ledger, self.sim, self.judge)
+        self.broker = Broker(self.sim, self._hand_out, LuaRedis(self.sim.clock))
+        self.dispatcher = SimDispatcher(self.broker)
+        self._exit.enter_context(registered(self.dispatcher))
+        self._exit.enter_context(patch.object(orchestrator, "is_dead", self._is_dead))
+        self.settings = _settings(plan.configs, plan.iterations, plan.shards, plan.min_samples)
+        for name, queue in (
+            ("control1", CONTROL),
+            ("control2", CONTROL),
+            ("cpu1", CPU),
+            ("gpu1", GPU),
+            ("gpu2", GPU),
+        ):
+            self._start_worker(name, queue)
+        for name in ("beat1", "beat2"):
+            self._start_beat(name)
+        if plan.blows < 1e8:
+            self.sim.at(plan.blows, self._blow)
+        return self
+
+    def __exit__(self, *about: object) -> None:
+        """Let go of everything."""
+        self._exit.close()
+
+    # -- processes ---------------------------------------------------------------------------------
+
+    def _is_dead(self, owner: str) -> bool:
+        """As the operating system of the asking process knows."""
+        asking = self.sim.process
+        host, pid = owner.split(":")[:2]
+        known = {p.pid: p for p in self.sim.processes}
+        return (asking is None or asking.host == host) and not known[int(pid)].alive
+
+    def _context(self, process: Process, stopping: Callable[[], bool]) -> Context:
+        sim = self.sim
+        return Context(
+            home=self.home,
+            ledger=self.ledger,
+            settings=self.settings,
+            services=SmallServices(
+                self._labour, lambda: sim.rng.random() < sim.faults.spoil
+            ).services,
+            stop=stopping,
+            who=lambda: process.owner,
+            clock=sim.clock,
+            pulses=lambda _name, seconds, beat: SimPulse(sim, process, seconds, beat),
+        )
+
+    def _start_worker(self, name: str, queue: str, starts: int = 1) -> None:
+        host = "a" if name.endswith("1") else "b"
+        process = self.sim.new_process(name if starts == 1 else f"{name}.{starts}", host)
+        worker: Worker
+        ctx = self._context(process, lambda: worker.stopping)
+        worker = Worker(name, queue, process, ctx, starts=starts)
+        process.on_death = lambda: self._worker_died(worker)
+        self.workers.append(worker)
+        self._hand_out()
+
+    def _worker_died(self, worker: Worker) -> None:
+        self.workers.remove(worker)
+        if worker.message is not None:
+            self.broker.put_back(worker.message)
+        pause = self.sim.rng.uniform(1, 120)
+        self.sim.at(pause, lambda: self._start_worker(worker.name, worker.queue, worker.starts + 1))
+
+    def _start_beat(self, name: str, starts: int = 1) -> None:
+        process = self.sim.new_process(name if starts == 1 else f"{name}.{starts}", name[-1])
+        process.on_death = lambda: self._beat_died(process, name, starts)
+        self.beats.append(process)
+        self.sim.spawn(process, lambda: self._beat(process), self.sim.rng.random() * 5)
+
+    def _beat_died(self, process: Process, name: str, starts: int) -> None:
+        self.beats.remove(process)
+        self.sim.at(self.sim.rng.uniform(1, 120), lambda: self._start_beat(name, starts + 1))
+
+    def _beat(self, process: Process) -> None:
+        """As `LeasedScheduler`: hold the lease or stand by; send what is due with its fence."""
+        sim = self.sim
+        lease = Lease(
+            RedisClient(self.broker),  # type: ignore[arg-type]
+            self.ledger,
+            clock=sim.clock,
+            pulses=lambda _name, seconds, beat: SimPulse(sim, process, seconds, beat),
+            owner=process.name,
+        )
+        periods = {"tick": 120.0, "relay": 30.0, "reconcile": 60.0}
+        due = dict.fromkeys(periods, sim.now)
+        while True:
+            with suppress(redis.RedisError, RingRiftError):
+                lease.acquire()
+            for task, at in due.items():
+                fence = lease.fence
+                if not fence or at > sim.now:
+                    continue
+                due[task] = sim.now + periods[task]
+                try:
+                    self.broker.send(Message(task, CONTROL, fence=fence))
+                except BrokerAway:
+                    break
+            sim.sleep(15)
+
+    # -- work --------------------------------------------------------------------------------------
+
+    def _hand_out(self) -> None:
+        """Give waiting messages to idle workers."""
+        for worker in self.workers:
+            queue = self.broker.waiting[worker.queue]
+            idle = worker.process.alive and worker.message is None
+            if queue and idle and worker.process.stopped_until <= self.sim.now:
+                worker.message = queue.pop(0)
+                self.sim.spawn(worker.process, lambda worker=worker: self._work(worker))  # type: ignore[misc]
+
+    def _work(self, worker: Worker) -> None:
+        message = worker.message
+        assert message is not None
+        if message.fence:
+            self._control(worker, message)
+        else:
+            self._stage(worker, message)
+        worker.message = None
+        worker.stopping = False
+        self.sim.at(0, self._hand_out)
+
+    def _control(self, worker: Worker, message: Message) -> None:
+        """As workers/control.py."""
+        ctx = worker.ctx.with_(fence=Fence(MASTER, message.fence))
+        try:
+            if message.task == "tick":
+                master.tick(ctx, self.dispatcher)
+            elif message.task == "reconcile":
+                reconciler.reconcile(ctx, self.dispatcher)
+            else:
+                router = event_router.wire_pipeline_events(auto_trigger=True)
+                event_router.relay(ctx.ledger, router, fence=ctx.fence)
+        except StaleFence:
+            self.sim.note(f"dropped: {message}")
+        except RingRiftError as error:
+            self.sim.note(f"{message} ended: {error}")
+
+    def _stage(self, worker: Worker, message: Message) -> None:
+        """As workers/stage.py; `evaluate_plan` also issues the matches."""
+        try:
+            run_stage(worker.ctx, message.run_id, message.task, message.unit)
+            if message.task == "evaluate_plan":
+                orchestrator.advance(self.ledger, message.run_id, self.dispatcher)
+        except Interrupted:
+            self.broker.put(message)
+            return
+        except RingRiftError as error:
+            self.sim.note(f"{message} ended: {error}")
+        self.sim.point("before acknowledging")
+        self.broker.done(message, message.unit)
+
+    def _labour(self, stage: str, progress: Progress) -> None:
+        """Work for a while, tell how far it is, perhaps fail."""
+        sim = self.sim
+        if sim.actor is None:
+            return
+        for part in range(2):
+            sim.sleep(sim.rng.random() * LABOUR[stage] / 2)
+            sim.point(f"at work on {stage}")
+            progress(part=part + 1, of=2)
+        if sim.rng.random() < sim.faults.fail:
+            raise RuntimeError(f"{stage} had no luck")
+
+    # -- blows -------------------------------------------------------------------------------------
+
+    def _blow(self) -> None:
+        """Something happens to a part of the cluster, now and again."""
+        if not self.troubled:
+            return
+        rng = self.sim.rng
+        kind = rng.choice(
+            ("broker away", "broker forgets", "kill", "stop", "ask to end", "strange")
+        )
+        if kind == "broker away":
+            self.broker_away(rng.uniform(5, 200))
+        elif kind == "broker forgets":
+            self.broker_forgets()
+        elif kind == "kill":
+            self.kill(rng.choice([p for p in self.sim.processes if p.alive]))
+        elif kind == "stop":
+            self.freeze(rng.choice([p for p in self.sim.processes if p.alive]), rng.uniform(5, 900))
+        elif kind == "ask to end":
+            self.ask_to_end(rng.choice(self.workers) if self.workers else None)
+        else:
+            self.strange()
+        self.sim.at(rng.expovariate(1 / self.plan.blows), self._blow)
+
+    def broker_away(self, seconds: float) -> None:
+        """Nobody reaches the broker for a while."""
+        self.sim.note(f"the broker is away for {seconds:.0f} s")
+        self.broker.down = True
+        self.sim.at(seconds, self._broker_back)
+
+    def _broker_back(self) -> None:
+        self.broker.down = False
+        self._hand_out()
+
+    def broker_forgets(self) -> None:
+        """All messages and leases are gone."""
+        self.sim.note("the broker forgets everything")
+        self.broker.forget()
+
+    def kill(self, process: Process) -> None:
+        """Kill -9."""
+        self.sim.note(f"{process.name} is killed")
+        self.sim.kill(process)
+
+    def freeze(self, process: Process, seconds: float) -> None:
+        """SIGSTOP, and SIGCONT after so many seconds."""
+        self.sim.note(f"{process.name} is stopped for {seconds:.0f} s")
+        process.stopped_until = max(process.stopped_until, self.sim.now + seconds)
+
+    def ask_to_end(self, worker: Worker | None) -> None:
+        """SIGTERM: the work in hand is given back."""
+        if worker is not None and worker.message is not None:
+            self.sim.note(f"{worker.process.name} is asked to end")
+            worker.stopping = True
+
+    def strange(self) -> None:
+        """A stage that nobody asked for is delivered: a chain of long ago, a person's console."""
+        rows = list(self.judge.rows.values())
+        if rows:
+            row = self.sim.rng.choice(rows)
+            message = Message(
+                row.stage, QUEUE[row.stage], row.run, row.unit, then=FOLLOWING[row.stage]
+            )
+            self.sim.note(f"strange: {message}")
+            self.broker.put(message)
+
+    def heal(self) -> None:
+        """Nothing goes wrong any more."""
+        self.sim.note("nothing goes wrong any more")
+        self.troubled = False
+        self.sim.faults = Faults()
+        self.broker.down = False
+        for process in self.sim.processes:
+            process.doomed = None
+            process.stopped_until = min(process.stopped_until, self.sim.now)
+        for worker in self.workers:
+            worker.stopping = False
+        self._hand_out()
+
+    # -- the course of a history -------------------------------------------------------------------
+
+    def step(self) -> None:
+        """Let one thing happen. Raises Wrong."""
+        self.sim.step()
+        if self.sim.crash is not None:
+            crash, self.sim.crash = self.sim.crash, None
+            if isinstance(crash, Wrong):
+                raise crash
+            raise Wrong(f"{type(crash).__name__}: {crash}") from crash
+        if self.sim.steps > MOST_STEPS:
+            raise Wrong(f"{MOST_STEPS} events, and no end")
+
+    def ended(self) -> bool:
+        """Whether every config has its iterations, each closed, and all is told."""
+        rows = list(self.judge.runs.values())
+        if any(row[2] == "open" for row in rows):
+            return False
+        for config in self.plan.configs:
+            of = [row for row in rows if row[1] == config]
+            if len(of) < self.plan.iterations:
+                return False
+        with Ledger.read(self.ledger) as tx:
+            return not events.unpublished(tx, 1)
+
+    def play(self) -> None:
+        """Play the whole history. Raises Wrong."""
+        sim = self.sim
+        end = sim.now + self.plan.trouble
+        while sim.now < end:
+            self.step()
+        self.finish()
+
+    def finish(self) -> None:
+        """Let every run come to its end, and look at all of it. Raises Wrong."""
+        self.heal()
+        sim = self.sim
+        last = sim.now + PATIENCE
+        while sim.steps % 16 or not self.ended():
+            self.step()
+            if sim.now > last:
+                raise Wrong(f"stalled: {self._where()}")
+        for found in verify(self.ledger, self.workers[0].ctx.blobs):
+            raise Wrong(f"verify: {found}")
+
+    def _where(self) -> str:
+        with Ledger.read(self.ledger) as tx:
+            waiting = [
+                f"{row.stage} {row.unit[:6]} {row.state} attempt {row.attempt}"
+                for run in runs.open_runs(tx)
+                for row in stages.stages_of(tx, run.id)
+                if row.state not in stages.SETTLED
+            ]
+            untold = len(events.unpublished(tx))
+        return f"{'; '.join(waiting[:3]) or 'no open run'}; {untold} events untold"
+
+    @property
+    def outcomes(self) -> list[str]:
+        """Outcome of each run."""
+        return [str(row[3]) for row in self.judge.runs.values()]
+
+
+def _careless(connection: object, _record: object) -> None:
+    """The database need not outlive the machine: it is in memory, or thrown away."""
+    connection.execute("PRAGMA synchronous = OFF")  # type: ignore[attr-defined]
