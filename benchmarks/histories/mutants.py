@@ -23,7 +23,7 @@ from unittest.mock import patch
 
 import sqlalchemy as sa
 
-from ringrift.pipeline import gauntlet, orchestrator
+from ringrift.pipeline import gates, orchestrator
 from ringrift.pipeline import lease as leases
 from ringrift.pipeline import stages as bodies
 from ringrift.store import ledger, matches, models, runs, stages
@@ -121,10 +121,10 @@ PATCHES: dict[str, tuple[tuple[Any, str, Any], ...]] = {
     "attempt": ((stages, "_held", _held_by_anybody),),
     "early": ((stages, "_earlier_unsettled", lambda *_: False),),
     "twice": ((stages, "stage_row", _any_row),),
-    "evidence": ((gauntlet.matches, "wins_by_number", _twice),),
+    "evidence": ((matches, "wins_by_number", _twice),),
     "gates": (
         (
-            gauntlet.gates,
+            gates,
             "all_passed",
             lambda said: any(v.decision.value == "passed" for v in said),
         ),

@@ -71,6 +71,7 @@ def _shard(
         )
     with TemporaryDirectory() as folder:
         made = write_records(Path(folder), records, {"shard": shard})
+        assert made.path is not None
         return made.path.name, made.path.read_bytes(), tuple(game.id for game in records)
 
 

@@ -50,7 +50,7 @@ from ringrift.pipeline.stages import run_stage
 from ringrift.settings import Settings
 from ringrift.store import events, runs, stages
 from ringrift.store.ledger import Fence, Ledger, StaleFence, Tx, open_ledger
-from ringrift.store.verify import verify
+from ringrift.store.verify import Disagreement, verify
 
 #: On a disk of memory where there is one: thousands of databases are written and thrown away.
 MEMORY = Path("/dev/shm")
@@ -541,7 +541,20 @@ class World:
             if sim.now > last:
                 raise Wrong(f"stalled: {self._where()}")
         for found in verify(self.ledger, self.workers[0].ctx.blobs):
-            raise Wrong(f"verify: {found}")
+            if not self._known(found):
+                raise Wrong(f"verify: {found}")
+
+    def _known(self, found: Disagreement) -> bool:
+        """Whether verify rightly names a broken file that nothing was made of.
+
+        The last sync of a run that was given up had moved it away and died before it could say so.
+        """
+        if found.subject != "shard" or "No such file" not in found.found:
+            return False
+        unit = found.name[:12]
+        run = next(r.run for r in self.judge.rows.values() if r.unit.startswith(unit))
+        states = {r.stage: r.state for r in self.judge.rows.values() if r.run == run}
+        return states["sync"] != stages.DONE
 
     def _where(self) -> str:
         with Ledger.read(self.ledger) as tx:

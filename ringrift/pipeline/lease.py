@@ -25,6 +25,8 @@ import redis
 from ringrift.pipeline.pulse import Pulse, Pulses, ThreadPulse
 from ringrift.store.ledger import MASTER, Ledger, StaleFence, newest_fence, take_fence
 
+__all__ = ["MASTER", "Holder", "Lease", "boot_clock", "new_owner", "read_lease"]
+
 #: KEYS lease, counter; ARGV owner, life in ms. Returns {owner, last fence known here}.
 _ACQUIRE = """
 if redis.call('EXISTS', KEYS[1]) == 0 then
