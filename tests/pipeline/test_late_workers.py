@@ -1,4 +1,7 @@
-"""Workers that slept, and what they may not do when they wake up. Each was found by a simulated history."""
+"""Workers that slept, and what they may not do when they wake up.
+
+Some were found by a simulated history (benchmarks/histories), the others by reading for the same kind of mistake.
+"""
 
 import pytest
 
