@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -136,7 +137,7 @@ def command_line(*arguments: str) -> None:
     hold(code in (0, 1, 2), f"{' '.join(arguments[:2])}: exit code {code}: {err.getvalue()[:300]}")
 
 
-class _Files:
+class _Files(ABC):
     """What records and traces have in common: files of games, packed or not."""
 
     suffix = ""
@@ -145,8 +146,9 @@ class _Files:
         self.folder = folder
         self.inputs = list(self._inputs())
 
+    @abstractmethod
     def _inputs(self) -> Iterator[list[bytes]]:
-        raise NotImplementedError
+        """Lines of each file that is spoilt."""
 
     def _spoil_object(self, rng: random.Random, line: bytes) -> bytes:
         data = json.loads(line)

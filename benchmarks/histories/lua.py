@@ -66,7 +66,7 @@ class LuaRedis:
                     return 0
                 self._until[key] = self._clock() + int(milliseconds) / 1000
                 return 1
-        raise NotImplementedError(f"{command!r} {given!r}")
+        raise LookupError(f"the stand-in for Redis has no {command.decode()} with {given!r}")
 
 
 def _answer(value: Any) -> Any:
