@@ -6,6 +6,7 @@ Helpers may work beside it (`pipeline.helpers`), and so may another console: uni
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ringrift.errors import BadInput, Interrupted
@@ -51,21 +52,31 @@ class InProcess:
 
 
 def work_off(ctx: Context, run_id: str) -> RunRow:
-    """Bring an open run to its end in this process; the closed run.
+    """Bring an open run to its end in this process, and tell what happens; the closed run.
 
     Interrupted (from `ctx.stop`) leaves it open, to be resumed.
     """
     dispatcher = InProcess(ctx)
     with registered(dispatcher):
         router = wire_pipeline_events(auto_trigger=False)
-        while True:
-            commands = advance(ctx.ledger, run_id, dispatcher, fence=ctx.fence, reissue_seconds=0.0)
-            relay(ctx.ledger, router)
-            with ctx.ledger.read() as tx:
-                run = runs.get_run(tx, run_id)
-            if run.state == runs.CLOSED:
-                return run
-            if ctx.stop():
-                raise Interrupted(f"run {run_id[:12]} is kept, and goes on at the next start")
-            if not commands:  # others hold what is left, until they are done or their lease ends
-                time.sleep(LOOK_SECONDS)
+        return bring_to_end(ctx, run_id, dispatcher, lambda: relay(ctx.ledger, router))
+
+
+def bring_to_end(
+    ctx: Context, run_id: str, dispatcher: InProcess, after: Callable[[], object]
+) -> RunRow:
+    """Advance an open run until it is closed, `after` following each step; the closed run.
+
+    Interrupted (from `ctx.stop`) leaves it open, to be resumed.
+    """
+    while True:
+        commands = advance(ctx.ledger, run_id, dispatcher, fence=ctx.fence, reissue_seconds=0.0)
+        after()
+        with ctx.ledger.read() as tx:
+            run = runs.get_run(tx, run_id)
+        if run.state == runs.CLOSED:
+            return run
+        if ctx.stop():
+            raise Interrupted(f"run {run_id[:12]} is kept, and goes on at the next start")
+        if not commands:  # others hold what is left, until they are done or their lease ends
+            time.sleep(LOOK_SECONDS)

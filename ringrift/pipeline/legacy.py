@@ -13,14 +13,10 @@ all cores and nodes.
 
 from __future__ import annotations
 
-import time
-
-from ringrift.errors import BadInput, Interrupted
+from ringrift.errors import BadInput
 from ringrift.pipeline.context import Context
-from ringrift.pipeline.in_process import LOOK_SECONDS, InProcess
-from ringrift.pipeline.orchestrator import advance
+from ringrift.pipeline.in_process import InProcess, bring_to_end
 from ringrift.settings.switches import UNIFIED_LOOP_LEGACY, switched_on
-from ringrift.store import runs
 from ringrift.store.runs import RunRow
 
 
@@ -38,14 +34,4 @@ def in_sequence(ctx: Context, run_id: str) -> RunRow:
 
     Interrupted (from `ctx.stop`) leaves it open, to be resumed.
     """
-    dispatcher = InProcess(ctx)
-    while True:
-        commands = advance(ctx.ledger, run_id, dispatcher, fence=ctx.fence, reissue_seconds=0.0)
-        with ctx.ledger.read() as tx:
-            run = runs.get_run(tx, run_id)
-        if run.state == runs.CLOSED:
-            return run
-        if ctx.stop():
-            raise Interrupted(f"run {run_id[:12]} is kept, and goes on at the next start")
-        if not commands:  # a claim of a killed process, until its lease ends
-            time.sleep(LOOK_SECONDS)
+    return bring_to_end(ctx, run_id, InProcess(ctx), lambda: None)
