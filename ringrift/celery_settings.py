@@ -18,7 +18,14 @@ from ringrift.pipeline.queues import CONTROL, QUEUES
 from ringrift.settings.settings import Settings
 
 #: Modules with tasks and signal handlers. By name: this layer lies below them.
-TASK_MODULES = ("workers.gpu", "workers.cpu", "workers.control", "workers.flows", "workers.logs")
+TASK_MODULES = (
+    "workers.gpu",
+    "workers.cpu",
+    "workers.control",
+    "workers.flows",
+    "workers.logs",
+    "workers.nodes",
+)
 
 #: Module with the schedule, by name for the same reason.
 SCHEDULE_MODULE = "beat_schedule"

@@ -6,11 +6,12 @@ from typing import Any
 
 from ringrift.celery import app
 from ringrift.pipeline import beside as matches_beside
-from ringrift.pipeline import event_router, reconciler
+from ringrift.pipeline import event_router, hooks, reconciler
 from ringrift.pipeline import master as master_loop
 from ringrift.pipeline.dispatcher import current_dispatcher
 from ringrift.pipeline.orchestrator import advance
 from workers.context import context, master
+from workers.cpu import run_hooks
 from workers.stage import work
 
 
@@ -40,8 +41,11 @@ def beside(fence: int) -> None:
 def relay(fence: int) -> None:
     """Publish committed events."""
     with master(fence) as ctx:
+        hooks.register(ctx)
         router = event_router.wire_pipeline_events(auto_trigger=True)
         event_router.relay(ctx.ledger, router, fence=ctx.fence)
+        if hooks.is_due(ctx):  # dropped where the cpu worker is busy for longer: it is asked again
+            run_hooks.apply_async(expires=ctx.settings.cluster.tick_interval_seconds)
 
 
 @app.task(name="control.evaluate")

@@ -6,7 +6,8 @@ from typing import Any
 
 from ringrift.celery import app
 from ringrift.pipeline import strays
-from workers.context import master
+from ringrift.pipeline.hooks import hand_over
+from workers.context import context, master
 from workers.stage import work
 
 #: Seconds until a child that hangs is killed; Celery can do this on prefork only. A sync of a
@@ -37,3 +38,9 @@ def parity(run_id: str) -> dict[str, Any]:
 def export(run_id: str) -> dict[str, Any]:
     """Write the dataset of a run."""
     return work("export", run_id)
+
+
+@app.task(name="cpu.run_hooks", time_limit=LIMIT, ignore_result=True)
+def run_hooks() -> None:
+    """Run the hooks of the settings with the events that wait for them, for a minute at most."""
+    hand_over(context())

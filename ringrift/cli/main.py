@@ -66,7 +66,7 @@ COMMANDS: Final = (
     Command("engine", "play for other programs, by lines on stdin and stdout (UGI)"),
     Command("parity", "hold the rules against traces and the reference: parity check", group=True),
     Command("ledger", "recompute what the ledger says: ledger verify", group=True),
-    Command("events", "what happened: events list, events tail", group=True),
+    Command("events", "what happened: events list, events tail, events replay", group=True),
     Command("warmup", "compile the kernels, once per machine"),
     Command("config", "check, show, compare settings: config check, config diff", group=True),
     Command("doctor", "what this machine has and lacks"),

@@ -2,7 +2,8 @@
 
 Events are rows, committed with the change they tell of (`store.events`); `relay` hands those that
 are still to be published to the handlers wired here, and then marks them. A relay that dies in
-between hands them over again, so a handler must bear an event twice; `advance` does.
+between hands them over again, so a handler must bear an event twice; `advance` does. Hooks of the
+settings hear beside the relay (`pipeline.hooks`).
 """
 
 from __future__ import annotations
@@ -24,21 +25,38 @@ log = structlog.get_logger(__name__)
 
 Handler = Callable[[Ledger, EventRow], None]
 
+#: Names of the subscribers in this program; hooks have names of their own.
+LOG, PIPELINE = "log", "pipeline"
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """Somebody who is told of a kind of event."""
+
+    #: Who: log, pipeline, or what a test calls itself.
+    name: str
+    handler: Handler
+
 
 @dataclass(frozen=True, slots=True)
 class Router:
     """Handlers of each kind of event."""
 
-    handlers: dict[str, list[Handler]] = field(default_factory=dict)
+    handlers: dict[str, list[Subscription]] = field(default_factory=dict)
 
-    def subscribe(self, kind: Kind, handler: Handler) -> None:
+    def subscribe(self, kind: Kind, handler: Handler, name: str = "") -> None:
         """Tell this handler too."""
-        self.handlers.setdefault(kind, []).append(handler)
+        found = Subscription(name or handler.__name__, handler)
+        self.handlers.setdefault(kind, []).append(found)
+
+    def of(self, kind: str, name: str | None = None) -> list[Subscription]:
+        """Who is told of a kind; only those of this name, if one is given."""
+        return [one for one in self.handlers.get(kind, []) if name in (None, one.name)]
 
     def publish(self, ledger: Ledger, event: EventRow) -> None:
         """Tell every handler of the event's kind."""
-        for handler in self.handlers.get(event.kind, []):
-            handler(ledger, event)
+        for one in self.of(event.kind):
+            one.handler(ledger, event)
 
 
 def go_on(ledger: Ledger, event: EventRow) -> None:
@@ -68,9 +86,10 @@ def _short(run_id: str | None) -> str | None:
     return None if run_id is None else run_id[:12]
 
 
-#: The wiring. `auto` handlers are left out without auto_trigger.
+#: The wiring: what the log says of each kind, and where the pipeline goes on by itself. The latter are
+#: left out without auto_trigger.
 #:
-#: kind                    always   auto
+#: kind                    log     pipeline
 WIRING: tuple[tuple[Kind, Handler, Handler | None], ...] = (
     (Kind.SELFPLAY_COMPLETE, note, go_on),  # ─▶ sync
     (Kind.DATA_SYNC_COMPLETED, note, go_on),  # ─▶ parity
@@ -82,10 +101,26 @@ WIRING: tuple[tuple[Kind, Handler, Handler | None], ...] = (
     (Kind.MODEL_PROMOTED, note, None),
     (Kind.DATA_COLLECTED, note, None),
     (Kind.MODEL_REJECTED, warn, None),
+    (Kind.MODEL_ROLLED_BACK, warn, None),
+    (Kind.REGRESSION_DETECTED, warn, None),
+    (Kind.STAGE_FAILED, warn, None),  # the reconciler has it tried again
     (Kind.STAGE_ABANDONED, warn, go_on),  # ─▶ goes on without it, or closes the run
     (Kind.RUN_FAILED, warn, None),
+    (Kind.QUALITY_REFUSED, warn, None),
     (Kind.BLOB_QUARANTINED, warn, go_on),  # ─▶ its shard is played again
     (Kind.GAME_QUARANTINED, warn, None),
+    (Kind.NODE_UP, note, None),
+    (Kind.NODE_DOWN, warn, None),
+    (Kind.CAPACITY_CHANGED, note, None),
+    (Kind.LEASE_TAKEN, note, None),
+    (Kind.LEASE_RELEASED, note, None),
+    (Kind.LEASE_LOST, warn, None),
+    (Kind.LOOP_DEFERRED, note, None),
+    (Kind.LOOP_RESUMED, note, None),
+    (Kind.CIRCUIT_OPENED, warn, None),
+    (Kind.CIRCUIT_HALF_OPEN, note, None),
+    (Kind.CIRCUIT_CLOSED, note, None),
+    (Kind.HOOK_FAILED, warn, None),
 )
 
 
@@ -97,10 +132,10 @@ def wire_pipeline_events(auto_trigger: bool = True) -> Router:
     if auto_trigger:
         current_dispatcher()
     router = Router()
-    for kind, always, auto in WIRING:
-        router.subscribe(kind, always)
+    for kind, said, auto in WIRING:
+        router.subscribe(kind, said, LOG)
         if auto_trigger and auto is not None:
-            router.subscribe(kind, auto)
+            router.subscribe(kind, auto, PIPELINE)
     return router
 
 
@@ -108,14 +143,18 @@ def relay(ledger: Ledger, router: Router, limit: int = 100, fence: Fence | None 
     """Publish what is committed and unpublished, in order; how many events.
 
     A handler that fails (the broker is away) leaves its event, and those after it, for the next
-    time; it is said, not raised.
+    time; it is said, not raised. An event that is not what its kind says is said and passed over:
+    handlers could do nothing with it, and it would hold up all others for ever.
     """
     with ledger.read() as tx:
         waiting = events.unpublished(tx, limit)
     published = 0
     for event in waiting:
         try:
-            router.publish(ledger, event)
+            if event.fault is None:
+                router.publish(ledger, event)
+            else:
+                log.error("event passed over", kind=event.kind, seq=event.seq, error=event.fault)
         except (RingRiftError, OSError) as error:
             log.warning("event not relayed yet", kind=event.kind, seq=event.seq, error=str(error))
             break

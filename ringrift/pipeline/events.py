@@ -1,62 +1,113 @@
-"""The events of the pipeline: what each is called, when it is told, what it carries."""
+"""Telling what is of no stage: each function belongs into the transaction of the change.
+
+The events of stages are told where the stages end (`pipeline.task.Task.event`); these here have no
+run or no task. Their ids follow from what happened (a fence, a start, a number of openings), so that
+telling one twice, by whomever, is telling it once. All kinds: `ringrift.events`, docs/events.md.
+"""
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Final
-
-
-class Kind(StrEnum):
-    """Names of events. Each is committed in the transaction of the change that it tells of."""
-
-    #: All shards of a run are played. Told by the last of them.
-    SELFPLAY_COMPLETE = "SELFPLAY_COMPLETE"
-    #: The games of a run's shards are in the ledger.
-    DATA_SYNC_COMPLETED = "DATA_SYNC_COMPLETED"
-    #: The parity gate is over: a sample of the run's games was replayed through the oracle.
-    PARITY_CHECKED = "PARITY_CHECKED"
-    #: A dataset is written.
-    NPZ_EXPORT_COMPLETE = "NPZ_EXPORT_COMPLETE"
-    #: A candidate is trained and registered.
-    TRAINING_COMPLETED = "TRAINING_COMPLETED"
-    #: Every gate has its evidence.
-    EVALUATION_COMPLETED = "EVALUATION_COMPLETED"
-    #: The candidate is the champion.
-    MODEL_PROMOTED = "MODEL_PROMOTED"
-
-    #: A run ended with too few positions to begin training; they stay for the next one.
-    DATA_COLLECTED = "DATA_COLLECTED"
-    #: The candidate failed a gate; the evidence is in the payload.
-    MODEL_REJECTED = "MODEL_REJECTED"
-    #: A unit of work was given up after too many failures.
-    STAGE_ABANDONED = "STAGE_ABANDONED"
-    #: A run cannot go on and is closed.
-    RUN_FAILED = "RUN_FAILED"
-    #: A file was not what its name says, and was moved away.
-    BLOB_QUARANTINED = "BLOB_QUARANTINED"
-    #: A game differs from the oracle, or from what it says; a copy lies in quarantine with a
-    #: reproduction, or with its reason alone.
-    GAME_QUARANTINED = "GAME_QUARANTINED"
-    #: The games of a run were not compared with the oracle; the reason is in the payload.
-    PARITY_SKIPPED = "PARITY_SKIPPED"
-
-
-#: The six that the pipeline was asked for, in order, with the stage whose end each tells.
-PIPELINE: Final = {
-    Kind.SELFPLAY_COMPLETE: "selfplay",
-    Kind.DATA_SYNC_COMPLETED: "sync",
-    Kind.NPZ_EXPORT_COMPLETE: "export",
-    Kind.TRAINING_COMPLETED: "train",
-    Kind.EVALUATION_COMPLETED: "evaluate",
-    Kind.MODEL_PROMOTED: "promote",
-}
-
-#: Those that somebody should look at.
-FAILURES: Final = (
-    Kind.MODEL_REJECTED,
-    Kind.STAGE_ABANDONED,
-    Kind.RUN_FAILED,
-    Kind.BLOB_QUARANTINED,
-    Kind.GAME_QUARANTINED,
-    Kind.PARITY_SKIPPED,
+from ringrift.events.kinds import PIPELINE, Kind
+from ringrift.events.payloads import (
+    BlobQuarantined,
+    CircuitClosed,
+    CircuitHalfOpen,
+    CircuitOpened,
+    LeaseLost,
+    LeaseReleased,
+    LeaseTaken,
+    LoopDeferred,
+    LoopResumed,
+    ModelRolledBack,
+    Payload,
+    RegressionDetected,
+    RunFailed,
 )
+from ringrift.store.events import NewEvent, append
+from ringrift.store.ledger import Fence, Tx
+
+__all__ = ["PIPELINE", "Kind"]
+
+
+def run_failed(tx: Tx, run_id: str, reason: str) -> bool:
+    """A run was closed since it cannot go on. False, as of each function here, if it was told before."""
+    return append(tx, NewEvent.of(RunFailed(reason=reason), run_id, "run"))
+
+
+def blob_quarantined(
+    tx: Tx, run_id: str, stage: str, path: str, moved_to: str, reason: str
+) -> bool:
+    """A file was moved away; paths as the ledger writes them. Each has a place of its own there."""
+    about = BlobQuarantined(path=path, moved_to=moved_to, reason=reason)
+    return append(tx, NewEvent.of(about, run_id, stage, moved_to))
+
+
+def lease_taken(tx: Tx, fence: Fence, owner: str) -> bool:
+    """A lease has a new holder; together with the fence that it takes in SQL."""
+    return _of_lease(tx, LeaseTaken(lease=fence.name, fence=fence.number, owner=owner))
+
+
+def lease_released(tx: Tx, fence: Fence, owner: str) -> bool:
+    """A holder gave its lease back."""
+    return _of_lease(tx, LeaseReleased(lease=fence.name, fence=fence.number, owner=owner))
+
+
+def lease_lost(tx: Tx, fence: Fence, owner: str) -> bool:
+    """A holder could not renew its lease; write it with its fence, so that a newer holder silences it."""
+    return _of_lease(tx, LeaseLost(lease=fence.name, fence=fence.number, owner=owner))
+
+
+def _of_lease(tx: Tx, about: LeaseTaken) -> bool:
+    return append(tx, NewEvent.of(about, None, f"lease/{about.lease}", str(about.fence)))
+
+
+def loop_deferred(tx: Tx, loop: str, owner: str, since: float, fence: int) -> bool:
+    """A loop steps back for the holder of this fence."""
+    about = LoopDeferred(loop=loop, owner=owner, since=since, fence=fence)
+    return append(tx, NewEvent.of(about, None, f"loop/{loop}", f"{owner}/{since}"))
+
+
+def loop_resumed(tx: Tx, loop: str, owner: str, since: float, fence: int, reason: str) -> bool:
+    """A loop that stepped back at `since` goes on."""
+    about = LoopResumed(loop=loop, owner=owner, since=since, fence=fence, reason=reason)
+    return append(tx, NewEvent.of(about, None, f"loop/{loop}", f"{owner}/{since}"))
+
+
+def circuit_opened(
+    tx: Tx, breaker: str, opening: int, failures: int, reason: str, until: float
+) -> bool:
+    """Failures in a row opened a breaker, for the `opening`th time."""
+    about = CircuitOpened(
+        breaker=breaker, opening=opening, failures=failures, reason=reason, until=until
+    )
+    return append(tx, NewEvent.of(about, None, f"breaker/{breaker}", str(opening)))
+
+
+def circuit_half_open(tx: Tx, breaker: str, opening: int, attempt: int) -> bool:
+    """A breaker lets a try through, the `attempt`th of this opening."""
+    about = CircuitHalfOpen(breaker=breaker, opening=opening, attempt=attempt)
+    return append(tx, NewEvent.of(about, None, f"breaker/{breaker}", f"{opening}/{attempt}"))
+
+
+def circuit_closed(tx: Tx, breaker: str, opening: int) -> bool:
+    """The try went well."""
+    about = CircuitClosed(breaker=breaker, opening=opening)
+    return append(tx, NewEvent.of(about, None, f"breaker/{breaker}", str(opening)))
+
+
+def model_rolled_back(
+    tx: Tx, run_id: str | None, config: str, model: str, restored: str, reason: str
+) -> bool:
+    """A champion was taken back; `run_id` is that of the run that had promoted it."""
+    about = ModelRolledBack(config=config, model=model, restored=restored, reason=reason)
+    return append(tx, NewEvent.of(about, run_id, f"rollback/{config}", f"{model}/{restored}"))
+
+
+def regression_detected(tx: Tx, about: RegressionDetected) -> bool:
+    """A match shows that a model is weaker than an earlier one."""
+    return append(tx, NewEvent.of(about, None, f"regression/{about.config}", about.match))
+
+
+def of_node(tx: Tx, about: Payload, node: str, start: str, unit: str = "") -> bool:
+    """Something about one start of one worker; `start` tells it from its others."""
+    return append(tx, NewEvent.of(about, None, f"node/{node}", f"{start}/{unit}"))

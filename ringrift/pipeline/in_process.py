@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ringrift.errors import BadInput, Interrupted
+from ringrift.pipeline import hooks
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.dispatcher import Issue, registered
 from ringrift.pipeline.event_router import relay, wire_pipeline_events
@@ -57,9 +58,15 @@ def work_off(ctx: Context, run_id: str) -> RunRow:
     Interrupted (from `ctx.stop`) leaves it open, to be resumed.
     """
     dispatcher = InProcess(ctx)
+    hooks.register(ctx)
     with registered(dispatcher):
         router = wire_pipeline_events(auto_trigger=False)
-        return bring_to_end(ctx, run_id, dispatcher, lambda: relay(ctx.ledger, router))
+
+        def tell() -> None:
+            relay(ctx.ledger, router)
+            hooks.hand_over(ctx)
+
+        return bring_to_end(ctx, run_id, dispatcher, tell)
 
 
 def bring_to_end(

@@ -21,9 +21,22 @@ from dataclasses import dataclass
 from typing import cast
 
 import redis
+import structlog
 
+from ringrift.errors import RingRiftError
+from ringrift.pipeline.events import lease_lost, lease_released, lease_taken
 from ringrift.pipeline.pulse import Pulse, Pulses, ThreadPulse
-from ringrift.store.ledger import MASTER, Ledger, StaleFence, newest_fence, take_fence
+from ringrift.store.ledger import (
+    MASTER,
+    Fence,
+    Ledger,
+    StaleFence,
+    Tx,
+    newest_fence,
+    take_fence,
+)
+
+log = structlog.get_logger(__name__)
 
 __all__ = ["MASTER", "Holder", "Lease", "boot_clock", "new_owner", "read_lease"]
 
@@ -153,14 +166,15 @@ class Lease:
             return False
         try:
             with self._ledger.write() as tx:
-                fence = take_fence(
-                    tx, self.name, self.owner, at_least=int(known), after=newest
-                ).number
+                taken = take_fence(tx, self.name, self.owner, at_least=int(known), after=newest)
+                lease_taken(tx, taken, self.owner)
+            fence = taken.number
         except StaleFence:  # we slept too long, or another has it with another Redis: it keeps it
             self._drop()
             return False
         if not self._client.eval(_CONFIRM, 2, *keys, self.owner, fence):
-            return False  # it took too long
+            self._tell(lease_lost, fence)  # it took too long
+            return False
         self._fence, self._until = fence, begun + self.seconds
         self._pulse = self._pulses(f"lease-{self.name}", self.renew_seconds, self._renew)
         return True
@@ -168,13 +182,24 @@ class Lease:
     def release(self) -> None:
         """Give the lease back, if it is ours, so that the next owner need not wait. Never raises."""
         self._end_pulse()
-        self._until = 0.0
+        fence, self._until = self.fence, 0.0
         with contextlib.suppress(redis.RedisError):  # it expires by itself
             self._drop()
+            if fence:
+                self._tell(lease_released, fence)
 
     @property
     def _milliseconds(self) -> int:
         return int(self.seconds * 1000)
+
+    def _tell(self, how: Callable[[Tx, Fence, str], bool], number: int) -> None:
+        """Tell what became of our hold; nothing once SQL knows a newer holder. Never raises."""
+        fence = Fence(self.name, number)
+        try:
+            with self._ledger.write(fence) as tx:
+                how(tx, fence, self.owner)
+        except RingRiftError as error:  # a newer holder has told of itself, or the ledger is away
+            log.info("lease event not told", lease=self.name, fence=number, error=str(error))
 
     def _drop(self) -> None:
         self._client.eval(_RELEASE, 1, _keys(self.name)[0], self.owner)
@@ -198,6 +223,7 @@ class Lease:
         if not renewed:
             self._until = 0.0
             self._on_lost()
+            self._tell(lease_lost, self._fence)
             return False
         self._until = begun + self.seconds
         return True

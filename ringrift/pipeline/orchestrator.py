@@ -15,9 +15,9 @@ import structlog
 
 from ringrift.errors import RingRiftError
 from ringrift.pipeline.dispatcher import Dispatcher, Issue, NotHandedOver
-from ringrift.pipeline.events import Kind
+from ringrift.pipeline.events import run_failed
 from ringrift.pipeline.owner import is_dead
-from ringrift.store import events, runs, stages
+from ringrift.store import runs, stages
 from ringrift.store.ledger import Fence, Ledger, Tx
 from ringrift.store.stages import ABANDONED, ORDER, RUNNING, SETTLED, StageRow
 
@@ -144,12 +144,4 @@ def advance(
 
 def _close_failed(tx: Tx, command: Close) -> None:
     if runs.close_run(tx, command.run_id, runs.FAILED, command.reason):
-        events.append(
-            tx,
-            events.NewEvent(
-                kind=Kind.RUN_FAILED,
-                run_id=command.run_id,
-                stage="run",
-                payload={"reason": command.reason},
-            ),
-        )
+        run_failed(tx, command.run_id, command.reason)

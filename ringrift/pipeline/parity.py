@@ -19,7 +19,7 @@ from typing import Any
 import structlog
 
 from ringrift.pipeline import decided
-from ringrift.pipeline.events import Kind
+from ringrift.pipeline.events import Kind, run_failed
 from ringrift.pipeline.services import FailedGame, ParityReport, ParityWork
 from ringrift.pipeline.task import Done, Task
 from ringrift.settings.data_ingestion import DataIngestionSettings
@@ -77,7 +77,16 @@ def check(task: Task) -> Done:
             for shard in shards:
                 games.mark_quarantined(tx, shard)
             runs.close_run(tx, run.id, runs.FAILED, verdict)
-            append(tx, NewEvent(Kind.RUN_FAILED, run.id, "run", "", {"reason": verdict}))
+            refused = task.event(
+                Kind.QUALITY_REFUSED,
+                gate="parity",
+                reason=verdict,
+                games=report.games,
+                bad=len(report.failed),
+                most=rules.parity_max_failing,
+            )
+            append(tx, refused)
+            run_failed(tx, run.id, verdict)
 
     return Done(result, [task.event(Kind.PARITY_CHECKED, **result)], rows)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import structlog
 
 from ringrift.errors import RingRiftError
+from ringrift.pipeline import nodes
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.dispatcher import Dispatcher
 from ringrift.pipeline.orchestrator import REISSUE_SECONDS, Command, advance
+from ringrift.pipeline.owner import is_dead
 from ringrift.store import runs
 from ringrift.store.ledger import StaleFence
 
@@ -22,7 +24,9 @@ def reconcile(
     A run whose work cannot be handed over now (the broker is away) is said and left for the next
     time, and does not keep the others. StaleFence is raised: another one reconciles.
     """
-    with ctx.ledger.read() as tx:
+    with ctx.ledger.write(ctx.fence) as tx:
+        for name in nodes.sweep(tx, is_dead):
+            log.warning("worker is gone", node=name)
         waiting = runs.open_runs(tx)
     done: list[Command] = []
     for run in waiting:

@@ -10,6 +10,7 @@ import structlog
 
 from ringrift.configs import Config
 from ringrift.errors import Interrupted, NotReached, RingRiftError
+from ringrift.pipeline import hooks
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.dispatcher import Dispatcher
 from ringrift.pipeline.event_router import relay, wire_pipeline_events
@@ -105,6 +106,7 @@ def through(dispatcher: Dispatcher) -> Drive:
 
     def drive(ctx: Context, run_id: str) -> RunRow:
         router = wire_pipeline_events(auto_trigger=True)
+        hooks.register(ctx)  # the cpu worker runs them
         while True:
             try:
                 advance(ctx.ledger, run_id, dispatcher, fence=ctx.fence)

@@ -19,7 +19,7 @@ from ringrift.errors import BadInput
 from ringrift.pipeline import decided, gauntlet, parity
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.cores import training_threads, usable_cores
-from ringrift.pipeline.events import Kind
+from ringrift.pipeline.events import Kind, blob_quarantined
 from ringrift.pipeline.services import BadShard, ExportWork, ShardWork, TrainWork
 from ringrift.pipeline.task import Done, StageOutcome, Task, perform
 from ringrift.store import events as outbox
@@ -173,16 +173,7 @@ def _replay_bad_shard(task: Task, shard: games.ShardRow, error: BadShard) -> Non
         # A worker that slept through its lease would reopen what is done by now.
         stages.hold(tx, task.work.claim)
         note_quarantine(tx, path, moved_to, str(error), shard.sha256)
-        outbox.append(
-            tx,
-            NewEvent(
-                Kind.BLOB_QUARANTINED,
-                task.run.id,
-                "selfplay",
-                moved_to,
-                {"path": path, "moved_to": moved_to, "reason": str(error)},
-            ),
-        )
+        blob_quarantined(tx, task.run.id, "selfplay", path, moved_to, str(error))
         games.replan_shard(tx, shard.id)
         stages.reopen(tx, task.run.id, "selfplay", shard.id, str(error))
 

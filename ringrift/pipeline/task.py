@@ -13,7 +13,7 @@ import structlog
 from ringrift.configs import Config
 from ringrift.errors import BadInput, Interrupted, RingRiftError
 from ringrift.pipeline.context import Context, StageReport
-from ringrift.pipeline.events import PIPELINE, Kind
+from ringrift.pipeline.events import PIPELINE, Kind, blob_quarantined
 from ringrift.pipeline.heartbeat import Work
 from ringrift.pipeline.plan import RunPlan
 from ringrift.settings.trace import traced
@@ -110,6 +110,8 @@ class Task:
                 with self.ctx.ledger.write(self.ctx.fence) as tx:
                     moved_to = blobs.relative(error.moved_to)
                     note_quarantine(tx, relative, moved_to, str(error), sha256)
+                    claim = self.work.claim
+                    blob_quarantined(tx, claim.run_id, claim.stage, relative, moved_to, str(error))
             raise
 
 

@@ -28,6 +28,7 @@ from ringrift.settings.base import Section
 from ringrift.settings.cluster import ClusterSettings
 from ringrift.settings.data_ingestion import DataIngestionSettings
 from ringrift.settings.evaluation import EvaluationSettings
+from ringrift.settings.events import EventSettings
 from ringrift.settings.home import PROJECT_CONFIG, project_folder
 from ringrift.settings.loop import LoopSettings
 from ringrift.settings.network import NetworkSettings
@@ -66,6 +67,7 @@ class Settings(Section):
     training: TrainingSettings
     evaluation: EvaluationSettings
     cluster: ClusterSettings
+    events: EventSettings
     storage: StorageSettings
     #: Config -> section -> keys that differ for it; `of` lays them over the others.
     per_config: dict[str, dict[str, dict[str, Any]]]

@@ -84,6 +84,6 @@ def promotion_id(run: str, model: str) -> str:
     return derived_id("promotion", {"run": run, "model": model})
 
 
-def event_id(kind: str, run: str, stage: str, unit: str = "") -> str:
-    """An event tells that one thing happened once, however often it is told."""
+def event_id(kind: str, run: str | None, stage: str, unit: str = "") -> str:
+    """An event tells that one thing happened once, however often it is told; `run` None: of no run."""
     return derived_id("event", {"kind": kind, "run": run, "stage": stage, "unit": unit})

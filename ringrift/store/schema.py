@@ -131,6 +131,16 @@ events = Table(
     sqlite_autoincrement=True,  # a deleted row's number is never given again
 )
 
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("name", String(128), primary_key=True),  # of the hook
+    Column("seq", BigInteger, nullable=False),  # it has been handed every event up to here
+    Column("holder", Text),  # who hands events to it now
+    Column("held_until", Float),  # after this somebody else may
+    Column("changed_at", Float, nullable=False),
+)
+
 shards = Table(
     "shards",
     metadata,

@@ -30,6 +30,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ringrift.errors import BadInput, NegativeVerdict
+from ringrift.events.payloads import StageAbandoned, StageFailed
 from ringrift.store import events as outbox
 from ringrift.store.ids import task_id
 from ringrift.store.ledger import Fence, Ledger, Tx, insert_once
@@ -190,6 +191,8 @@ def claim_stage(
                 tx, row, failures, f"{failures} claims failed or went silent, last of {row.owner}"
             )
             return None
+        if silent:
+            _tell_failed(tx, row, failures, f"went silent, last of {row.owner}")
         taken = tx.conn.execute(
             stages.update()
             # The attempt makes this a compare-and-set where two claims run side by side.
@@ -291,6 +294,7 @@ def fail_stage(ledger: Ledger, claim: Claim, error: str, *, final: bool = False)
                 "lease_until": None,
             },
         )
+        _tell_failed(tx, row, failures, error)
         return PENDING
 
 
@@ -419,6 +423,20 @@ def _update_held(tx: Tx, claim: Claim, values: Mapping[str, Any]) -> None:
         raise _superseded(claim)
 
 
+def _tell_failed(tx: Tx, row: StageRow, failures: int, error: str) -> None:
+    """Tell that the last claim of a row ended in an error or went silent."""
+    about = StageFailed(
+        stage=row.stage,
+        unit=row.unit,
+        attempt=row.attempt,
+        failures=failures,
+        of=row.max_failures,
+        error=error,
+    )
+    unit = f"{row.unit}/{row.attempt}"
+    outbox.append(tx, outbox.NewEvent.of(about, row.run_id, row.stage, unit))
+
+
 def _settle_abandoned(tx: Tx, row: StageRow, failures: int, error: str) -> None:
     done = tx.conn.execute(
         stages.update()
@@ -432,19 +450,7 @@ def _settle_abandoned(tx: Tx, row: StageRow, failures: int, error: str) -> None:
         )
     )
     if done.rowcount == 1:
-        outbox.append(
-            tx,
-            outbox.NewEvent(
-                kind="STAGE_ABANDONED",
-                run_id=row.run_id,
-                stage=row.stage,
-                unit=row.unit,
-                payload={
-                    "stage": row.stage,
-                    "unit": row.unit,
-                    "attempt": row.attempt,
-                    "failures": failures,
-                    "error": error,
-                },
-            ),
+        about = StageAbandoned(
+            stage=row.stage, unit=row.unit, attempt=row.attempt, failures=failures, error=error
         )
+        outbox.append(tx, outbox.NewEvent.of(about, row.run_id, row.stage, row.unit))

@@ -12,7 +12,7 @@ model       file there, its hash and size, run and dataset known
 match       games within the match, each number once
 evaluation  games and wins from the match's games
 promotion   evidence there and passed; the champion is the newest promotion
-event       each done stage, promotion and closed run has its event
+event       each done stage, promotion and closed run has its event; payloads are what kinds carry
 ==========  ==================================================================================
 """
 
@@ -28,6 +28,7 @@ import zstandard
 
 from ringrift.errors import BadInput
 from ringrift.rules.records import RecordReader
+from ringrift.store import events as outbox
 from ringrift.store import games, ids, matches, models, runs, stages
 from ringrift.store.blobs import BlobStore, file_sha256
 from ringrift.store.ledger import Ledger, Tx
@@ -242,6 +243,8 @@ _ENDED = {
 
 
 def _events(tx: Tx) -> Iterator[Disagreement]:
+    for fault in outbox.faults(tx):
+        yield Disagreement("event", "payload", "what its kind carries", fault)
     query = sa.select(events.c.run_id, events.c.kind)
     told = {(row.run_id, row.kind) for row in tx.conn.execute(query)}
     for run in runs.all_runs(tx):

@@ -7,6 +7,7 @@ import pytest
 from ringrift.broker.address import client_of
 from ringrift.broker.embedded import EmbeddedBroker
 from ringrift.pipeline.lease import MASTER, Lease, read_lease
+from ringrift.store import events
 from ringrift.store.ledger import Fence, StaleFence, newest_fence, open_ledger, take_fence
 
 pytestmark = pytest.mark.processes
@@ -168,3 +169,43 @@ def test_lost_with_the_broker(tmp_path, ledger):
     assert lost.wait(20)
     assert not lease.held
     lease.release()
+
+
+def told(ledger):
+    """(kind, fence) of all events."""
+    with ledger.read() as tx:
+        return [(event.kind, event.payload["fence"]) for event in events.list_events(tx)]
+
+
+def test_a_lease_tells_who_took_it_and_who_gave_it_back(client, ledger):
+    """LEASE_TAKEN with the fence, LEASE_RELEASED only from who held it."""
+    first, second = Lease(client, ledger), Lease(client, ledger)
+    assert first.acquire()
+    assert not second.acquire()
+    second.release()
+    first.release()
+    assert second.acquire()
+    second.release()
+    assert told(ledger) == [
+        ("LEASE_TAKEN", 1),
+        ("LEASE_RELEASED", 1),
+        ("LEASE_TAKEN", 2),
+        ("LEASE_RELEASED", 2),
+    ]
+
+
+def test_a_lease_that_is_lost_is_told_unless_there_is_a_newer_holder(client, ledger):
+    """What its loser writes carries its fence: a newer holder silences it."""
+    lost = threading.Event()
+    lease = Lease(client, ledger, renew_seconds=0.01, on_lost=lost.set)
+    assert lease.acquire()
+    client.flushall()
+    assert lost.wait(10)
+    lease.release()
+    assert told(ledger) == [("LEASE_TAKEN", 1), ("LEASE_LOST", 1)]
+    late = Lease(client, ledger, renew_seconds=3600)
+    assert late.acquire()
+    with ledger.write() as tx:
+        take_fence(tx, MASTER, "another")
+    late.release()
+    assert told(ledger)[2:] == [("LEASE_TAKEN", 2)]

@@ -1,10 +1,20 @@
 """Rows for tests, made through the store's own functions."""
 
 from ringrift.store import games, models, runs, stages
+from ringrift.store.events import NewEvent
 from ringrift.store.stages import NewStage
+
+#: What an event of a task carries whatever its kind.
+TRACE = {"config": "hex8:2", "iteration": 1, "task": "f" * 64, "attempt": 1}
 
 MODEL = "a" * 64
 CANDIDATE = "b" * 64
+
+
+def told(run, kind="SELFPLAY_COMPLETE", stage="selfplay", unit=""):
+    """An event of a run: SELFPLAY_COMPLETE or DATA_SYNC_COMPLETED, which carry the same."""
+    counts = {"shards": 2, "games": 8, "positions": 9}
+    return NewEvent(kind, run.id, stage, unit, {**TRACE, **counts})
 
 
 def make_run(ledger, config="hex8:2", sizes=(4, 4), max_failures=5):

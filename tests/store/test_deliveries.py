@@ -4,11 +4,10 @@ import pytest
 
 from ringrift.errors import NegativeVerdict
 from ringrift.store import events, games, matches, models, runs
-from ringrift.store.events import NewEvent
 from ringrift.store.matches import MatchRow
 from ringrift.store.models import EvaluationRow
 from ringrift.store.runs import RunClosed
-from tests.store.builders import CANDIDATE, MODEL, game_rows, make_run
+from tests.store.builders import CANDIDATE, MODEL, game_rows, make_run, told
 
 
 def shards_of(ledger, run):
@@ -63,11 +62,10 @@ def test_a_shard_is_recorded_by_the_first_who_played_it(ledger, run):
 
 def test_events_are_told_once(ledger, run):
     """The same event of the same stage is one row, and is relayed in order."""
-    told = NewEvent("SELFPLAY_COMPLETE", run.id, "selfplay", payload={"games": 8})
     with ledger.write() as tx:
-        assert events.append(tx, told)
-        assert not events.append(tx, told)
-        assert events.append(tx, NewEvent("DATA_SYNC_COMPLETED", run.id, "sync"))
+        assert events.append(tx, told(run))
+        assert not events.append(tx, told(run))
+        assert events.append(tx, told(run, "DATA_SYNC_COMPLETED", "sync"))
     with ledger.write() as tx:
         first, second = events.unpublished(tx)
         assert (first.kind, first.config) == ("SELFPLAY_COMPLETE", run.config)

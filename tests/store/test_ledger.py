@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from ringrift.errors import BadInput
-from ringrift.store import engine, migrate, stages
+from ringrift.store import engine, migrate, stages, subscriptions
 from ringrift.store.ledger import (
     Fence,
     StaleFence,
@@ -248,3 +248,21 @@ def test_a_run_that_was_open_before_the_parity_gate_goes_on(tmp_path):
     for stage in ("selfplay", "sync", "export"):
         held = claim(again, run, stage)
         stages.complete_stage(again, held, {})
+
+
+def test_subscriptions_come_and_go_with_their_migration(ledger):
+    """Down and up again: the events stay, hooks begin anew."""
+    from alembic import command
+
+    with ledger.write() as tx:
+        subscriptions.register(tx, ["a hook"])
+    for step in (command.downgrade, command.upgrade):
+        with (
+            ledger.engine.connect().execution_options(**{engine.WRITES: True}) as conn,
+            conn.begin(),
+        ):
+            step(migrate.alembic_config(conn), "0002" if step is command.downgrade else "head")
+            there = sa.inspect(conn).has_table("subscriptions")
+            assert there == (step is command.upgrade)
+    with ledger.write() as tx:
+        assert subscriptions.hold(tx, "a hook", "me", 1.0) is None

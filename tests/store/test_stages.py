@@ -2,10 +2,9 @@ import pytest
 
 from ringrift.errors import BadInput
 from ringrift.store import events, runs, stages
-from ringrift.store.events import NewEvent
 from ringrift.store.ledger import Fence, StaleFence, take_fence
 from ringrift.store.stages import Superseded
-from tests.store.builders import claim, make_run, row_of, units
+from tests.store.builders import claim, make_run, row_of, told, units
 
 
 def finish(ledger, run, *names):
@@ -73,17 +72,16 @@ def test_a_stage_waits_for_all_units_of_the_earlier_ones(ledger, run):
 def test_completion_result_event_and_rows_are_one_transaction(ledger, run):
     """When one of them cannot be written, none is."""
     held = claim(ledger, run)
-    told = NewEvent("SELFPLAY_COMPLETE", run.id, "selfplay")
 
     def rows(tx):
         raise RuntimeError("no room")
 
     with pytest.raises(RuntimeError):
-        stages.complete_stage(ledger, held, {"x": 1}, [told], rows)
+        stages.complete_stage(ledger, held, {"x": 1}, [told(run)], rows)
     assert row_of(ledger, held).state == stages.RUNNING
     with ledger.read() as tx:
         assert events.list_events(tx) == []
-    stages.complete_stage(ledger, held, {"x": 1}, [told])
+    stages.complete_stage(ledger, held, {"x": 1}, [told(run)])
     with ledger.read() as tx:
         assert [e.kind for e in events.list_events(tx)] == ["SELFPLAY_COMPLETE"]
 
@@ -98,9 +96,10 @@ def test_failures_are_counted_and_end_in_abandonment(ledger):
     assert row_of(ledger, held).error == "second"
     assert claim(ledger, run) is None
     with ledger.read() as tx:
-        [told] = events.list_events(tx)
-    assert told.kind == "STAGE_ABANDONED"
-    assert told.payload["error"] == "second"
+        failed, given_up = events.list_events(tx)
+    assert (failed.kind, given_up.kind) == ("STAGE_FAILED", "STAGE_ABANDONED")
+    assert (failed.payload["error"], failed.payload["failures"]) == ("first", 1)
+    assert given_up.payload["error"] == "second"
     assert claim(ledger, run, "sync", "") is not None
 
 
