@@ -1,15 +1,20 @@
 """training-loop, status, ledger and events as a person types them, over a state directory."""
 
 import json
+import signal
+import subprocess
+import sys
 
 import pytest
 
 from ringrift.cli.main import run
 from ringrift.pipeline import services
+from ringrift.pipeline.events import lease_taken
 from ringrift.pipeline.in_process import work_off
 from ringrift.pipeline.runs import open_or_resume
 from ringrift.settings import home
 from ringrift.store.blobs import file_sha256
+from ringrift.store.ledger import Fence
 from tests.pipeline import tiny
 
 
@@ -152,3 +157,17 @@ def test_events_are_listed_in_order(ctx, capsys):
     assert (event["kind"], event["config"], event["attempt"]) == ("TRAINING_COMPLETED", "hex8:2", 1)
     assert run(["events", "list", "--kind", "TRAINING_COMPLETE"]) == 2
     assert "TRAINING_COMPLETED" in capsys.readouterr().err
+
+
+@pytest.mark.processes
+def test_tail_prints_events_until_ctrl_c(ctx):
+    """The newest first, each new one as it comes; Ctrl-C ends it with 130."""
+    code = "from ringrift.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "events", "tail", "-n", "1", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert json.loads(process.stdout.readline())["kind"] == "MODEL_PROMOTED"
+        with ctx.ledger.write() as tx:
+            lease_taken(tx, Fence("master", 7), "me")
+        assert json.loads(process.stdout.readline())["fence"] == 7
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 130
