@@ -166,7 +166,11 @@ class SmallServices:
         strength = max(0, min(10, _strength(work.start) + gain))
         content = {"run": work.run_id, "strength": strength, "of": work.start.name}
         made = _put_json(work.folder, ".safetensors", content)
-        return TrainedModel(made, made.name[:64], {"steps": 3, "seconds": 1.0})
+        return TrainedModel(
+            made,
+            made.name[:64],
+            {"steps": 3, "seconds": 1.0, "loss_before": 1.0, "loss_after": 0.5},
+        )
 
     def play_blocks(
         self,
