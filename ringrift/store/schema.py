@@ -57,6 +57,7 @@ models = Table(
     Column("accepted", Boolean, nullable=False),  # may play selfplay games
     Column("metrics", JSON, nullable=False),  # steps, losses before and after, seconds
     Column("created_at", Float, nullable=False),
+    Column("pruned_at", Float),  # when its file was removed; the row stays
     Index("ix_models_config_created_at", "config", "created_at"),
 )
 
@@ -71,6 +72,9 @@ runs = Table(
     Column("champion", ID, ForeignKey("models.sha256")),  # when the run was opened
     Column("plan", JSON, nullable=False),  # every setting that decides what the run does
     Column("plan_digest", ID, nullable=False),
+    Column(
+        "priority", Integer, nullable=False, server_default="6"
+    ),  # of its selfplay: 0 goes first
     Column("state", WORD, nullable=False),  # open | closed
     Column("outcome", WORD),  # promoted | rejected | failed, once closed
     Column("reason", Text),
@@ -283,6 +287,34 @@ fences = Table(
     Column("number", BigInteger, nullable=False),  # the newest owner's; older ones may not write
     Column("owner", Text, nullable=False),
     Column("taken_at", Float, nullable=False),
+)
+
+loops = Table(
+    "loops",
+    metadata,
+    Column("name", String(64), primary_key=True),  # continuous, ...
+    Column("owner", Text, nullable=False),  # machine, process and a random part
+    Column("state", WORD, nullable=False),  # running | cooldown | deferred | ...
+    Column("config", CONFIG),  # what it works on now
+    Column("reason", Text),  # why it is in this state
+    Column("since", Float, nullable=False),  # of the state
+    Column("until", Float),  # when it looks again, or goes on
+    Column("updated_at", Float, nullable=False),  # its last sign of life
+    Column("breaker", JSON),  # state, failures, openings, reason of its circuit breaker
+    Column("details", JSON, nullable=False),
+)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("id", ID, primary_key=True),  # sha256 of the message
+    Column("queue", WORD, nullable=False),
+    Column("task", Text),  # its name, where the message can be read
+    Column("run_id", ID),
+    Column("unit", String(128)),
+    Column("reason", Text, nullable=False),  # why it was taken out of its queue
+    Column("message", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
 )
 
 quarantine = Table(
