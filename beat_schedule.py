@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ringrift.pipeline.queues import CONTROL, CPU
+from ringrift.settings.profiles import FULL, MINIMAL, STANDARD, Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class Entry:
     queue: str
     #: Why it is needed, and why so often.
     why: str
+    #: The least profile (setting loop.profile) that does it: minimal is what a run needs.
+    profile: Profile = STANDARD
     #: Part of the period after which an untaken message is dropped.
     expires: float = 0.9
 
@@ -32,6 +35,7 @@ class Entry:
 SCHEDULE: Final = (
     Entry(
         task="control.tick",
+        profile=MINIMAL,
         period="cluster.tick_interval_seconds",
         queue=CONTROL,
         why="the master loop: looks at every config, decides, opens runs; as quick as a person"
@@ -39,6 +43,7 @@ SCHEDULE: Final = (
     ),
     Entry(
         task="control.relay",
+        profile=MINIMAL,
         period="cluster.tick_interval_seconds",
         queue=CONTROL,
         why="publishes committed events, so that a finished stage starts the next one even where"
@@ -46,19 +51,29 @@ SCHEDULE: Final = (
     ),
     Entry(
         task="control.reconcile",
+        profile=MINIMAL,
         period="cluster.reconcile_interval_seconds",
         queue=CONTROL,
         why="issues again what makes no progress (a killed worker, a lost broker): half a claim's"
         " life, so that little time is lost after it ran out",
     ),
     Entry(
-        task="control.beside",
+        task="control.shadow",
+        profile=STANDARD,
         period="cluster.reconcile_interval_seconds",
         queue=CONTROL,
-        why="plans shadow matches and tournaments; when each is due is in the ledger, this only looks",
+        why="plans shadow matches; when one is due is in the ledger, this only looks",
+    ),
+    Entry(
+        task="control.tournament",
+        profile=FULL,
+        period="cluster.reconcile_interval_seconds",
+        queue=CONTROL,
+        why="plans tournaments; when one is due is in the ledger, this only looks",
     ),
     Entry(
         task="cpu.strays",
+        profile=STANDARD,
         period="data_ingestion.poll_interval_seconds",
         queue=CPU,
         why="moves files of games away that no row of the ledger names",

@@ -15,6 +15,7 @@ from kombu import Exchange, Queue
 from ringrift.broker.address import BrokerAddress
 from ringrift.errors import BadInput
 from ringrift.pipeline.queues import CONTROL, QUEUES
+from ringrift.settings.profiles import covers
 from ringrift.settings.settings import Settings
 
 #: Modules with tasks and signal handlers. By name: this layer lies below them.
@@ -104,9 +105,11 @@ def celery_settings(settings: Settings, address: BrokerAddress) -> dict[str, Any
 
 
 def beat_entries(settings: Settings) -> dict[str, dict[str, Any]]:
-    """Build Celery's schedule from the table in beat_schedule.py."""
+    """Build Celery's schedule from the rows of beat_schedule.py that belong to the profile."""
     entries: dict[str, dict[str, Any]] = {}
     for row in import_module(SCHEDULE_MODULE).SCHEDULE:
+        if not covers(settings.loop.profile, row.profile):
+            continue
         seconds = period_of(settings, row.period)
         entries[row.task] = {
             "task": row.task,

@@ -29,11 +29,21 @@ def reconcile(fence: int) -> None:
         reconciler.reconcile(ctx, current_dispatcher())
 
 
-@app.task(name="control.beside", ignore_result=True)
-def beside(fence: int) -> None:
-    """Plan the shadow matches and tournaments that are due, and send them to be played."""
+@app.task(name="control.shadow", ignore_result=True)
+def shadow(fence: int) -> None:
+    """Plan the shadow matches that are due, and send them to be played."""
+    _beside(fence, matches_beside.SHADOW)
+
+
+@app.task(name="control.tournament", ignore_result=True)
+def tournament(fence: int) -> None:
+    """Plan the tournaments that are due, and send their matches to be played."""
+    _beside(fence, matches_beside.TOURNAMENT)
+
+
+def _beside(fence: int, purpose: str) -> None:
     with master(fence) as ctx:
-        for match in matches_beside.plan_due(ctx):
+        for match in matches_beside.plan_due(ctx, (purpose,)):
             app.send_task("gpu.play_beside", (match,), task_id=match)
 
 

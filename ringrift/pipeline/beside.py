@@ -11,7 +11,7 @@ the next one makes up for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import combinations
 from typing import Any, Final
 
@@ -33,8 +33,8 @@ TOURNAMENT: Final = "tournament"
 POOL: Final = 8
 
 
-def plan_due(ctx: Context) -> list[str]:
-    """Fix the matches that are due; their ids. Raises StaleFence when another is master.
+def plan_due(ctx: Context, purposes: Collection[str] = (SHADOW, TOURNAMENT)) -> list[str]:
+    """Fix the matches of these purposes that are due; their ids. Raises StaleFence when another is master.
 
     None with ``training.auto_trigger`` off: then only what somebody asks for is done.
     """
@@ -46,9 +46,10 @@ def plan_due(ctx: Context) -> list[str]:
         plan = RunPlan.of(ctx.settings, config)
         rules = settings.evaluation
         with ctx.ledger.write(ctx.fence) as tx:
-            if _due(tx, config, SHADOW, rules.shadow_interval_seconds):
+            if SHADOW in purposes and _due(tx, config, SHADOW, rules.shadow_interval_seconds):
                 planned += _plan(tx, config, plan, SHADOW, newest_and_champion(tx, config))
-            if _due(tx, config, TOURNAMENT, rules.full_tournament_interval_seconds):
+            interval = rules.full_tournament_interval_seconds
+            if TOURNAMENT in purposes and _due(tx, config, TOURNAMENT, interval):
                 pairs = combinations(pool(tx, config), 2)
                 for a, b in pairs:
                     planned += _plan(tx, config, plan, TOURNAMENT, [a, b])

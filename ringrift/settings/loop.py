@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 
 from ringrift.configs import Config
 from ringrift.settings.base import Section
+from ringrift.settings.profiles import Profile
 
 
 class LoopSettings(Section):
@@ -16,6 +17,7 @@ class LoopSettings(Section):
 
     configs: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
     max_iterations: Annotated[int, Field(ge=0, le=1_000_000)]
+    profile: Profile
 
     @field_validator("configs")
     @classmethod
