@@ -48,6 +48,9 @@ class Kind(StrEnum):
     CIRCUIT_OPENED = "CIRCUIT_OPENED"
     CIRCUIT_HALF_OPEN = "CIRCUIT_HALF_OPEN"
     CIRCUIT_CLOSED = "CIRCUIT_CLOSED"
+    # Files of models.
+    MODEL_PRUNED = "MODEL_PRUNED"
+    MODEL_DISTRIBUTED = "MODEL_DISTRIBUTED"
     # Hooks.
     HOOK_FAILED = "HOOK_FAILED"
 
@@ -81,6 +84,7 @@ FAMILIES: Final = {
         Kind.LOOP_RESUMED,
     ),
     "Circuit breaker": (Kind.CIRCUIT_OPENED, Kind.CIRCUIT_HALF_OPEN, Kind.CIRCUIT_CLOSED),
+    "Files of models": (Kind.MODEL_PRUNED, Kind.MODEL_DISTRIBUTED),
     "Hooks": (Kind.HOOK_FAILED,),
 }
 

@@ -363,6 +363,30 @@ class CircuitClosed(OfCircuit):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPruned(Payload):
+    """The file of an old model was removed. Its row, games and evidence stay."""
+
+    config: Annotated[str, "config, BOARD:PLAYERS"]
+    model: Annotated[str, "sha256 of the model"]
+    file: Annotated[str, "its file in the state directory"]
+    bytes: Annotated[int, "size of the file"]
+    reason: Annotated[str, "why it was not kept"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelDistributed(Payload):
+    """Champion and newest accepted model of a config are at a place of `models.distribute_to`, and its manifest names them."""
+
+    config: Annotated[str, "config, BOARD:PLAYERS"]
+    target: Annotated[str, "the place"]
+    manifest: Annotated[str, "name of the manifest there"]
+    newest: Annotated[str, "sha256 of the model that plays selfplay"]
+    copied: Annotated[int, "files that were not there before"]
+    bytes: Annotated[int, "size of these"]
+    champion: Annotated[str | None, "sha256 of the champion, where there is one"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HookFailed(Payload):
     """A hook of the settings did not deal with an event. Everything else goes on; `events replay` asks it again."""
 
@@ -404,5 +428,7 @@ PAYLOADS: Final[dict[Kind, type[Payload]]] = {
     Kind.CIRCUIT_OPENED: CircuitOpened,
     Kind.CIRCUIT_HALF_OPEN: CircuitHalfOpen,
     Kind.CIRCUIT_CLOSED: CircuitClosed,
+    Kind.MODEL_PRUNED: ModelPruned,
+    Kind.MODEL_DISTRIBUTED: ModelDistributed,
     Kind.HOOK_FAILED: HookFailed,
 }

@@ -7,7 +7,7 @@ the first two harmless, and the reconciler issues again what was lost.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -79,3 +79,24 @@ def dispatch_all(dispatcher: Dispatcher, issues: Sequence[Issue]) -> None:
     """Hand several issues over in order."""
     for issue in issues:
         dispatcher.dispatch(issue)
+
+
+#: Takes the files of a config's models to where they are needed, soon.
+Courier = Callable[[str], None]
+
+_couriers: list[Courier] = []
+
+
+def register_courier(courier: Courier) -> None:
+    """Make this the process's courier; the newest registration holds."""
+    _couriers.append(courier)
+
+
+def call_courier(config: str) -> None:
+    """Ask for the files of a config to be taken out.
+
+    A no-op without a courier: whoever works in this process takes them out itself, and the schedule
+    makes up for what was missed.
+    """
+    if _couriers:
+        _couriers[-1](config)

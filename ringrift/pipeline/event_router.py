@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from ringrift.errors import RingRiftError
-from ringrift.pipeline.dispatcher import current_dispatcher
+from ringrift.pipeline.dispatcher import call_courier, current_dispatcher
 from ringrift.pipeline.events import Kind
 from ringrift.pipeline.orchestrator import advance
 from ringrift.store import events
@@ -65,6 +65,18 @@ def go_on(ledger: Ledger, event: EventRow) -> None:
         advance(ledger, event.run_id, current_dispatcher())
 
 
+def go_out(_ledger: Ledger, event: EventRow) -> None:
+    """Take the files of a config's models to where they are needed (`models.distribute_to`)."""
+    if event.config is not None:
+        call_courier(event.config)
+
+
+def go_on_and_out(ledger: Ledger, event: EventRow) -> None:
+    """Take the files out, then bring the run forward: those who play its gates may lack the candidate."""
+    go_out(ledger, event)
+    go_on(ledger, event)
+
+
 def note(_ledger: Ledger, event: EventRow) -> None:
     """Write an event into the log."""
     log.info("event", kind=event.kind, seq=event.seq, config=event.config, run=_short(event.run_id))
@@ -96,11 +108,11 @@ WIRING: tuple[tuple[Kind, Handler, Handler | None], ...] = (
     (Kind.PARITY_CHECKED, note, go_on),  # ─▶ export
     (Kind.PARITY_SKIPPED, warn, go_on),  # ─▶ export
     (Kind.NPZ_EXPORT_COMPLETE, note, go_on),  # ─▶ train
-    (Kind.TRAINING_COMPLETED, note, go_on),  # ─▶ evaluate_plan, evaluate
+    (Kind.TRAINING_COMPLETED, note, go_on_and_out),  # ─▶ evaluate_plan, evaluate; distribution
     (Kind.EVALUATION_COMPLETED, note, go_on),  # ─▶ promote
-    (Kind.MODEL_PROMOTED, note, None),
+    (Kind.MODEL_PROMOTED, note, go_out),  # ─▶ distribution
     (Kind.DATA_COLLECTED, note, None),
-    (Kind.MODEL_REJECTED, warn, None),
+    (Kind.MODEL_REJECTED, warn, go_out),  # ─▶ distribution: it may play selfplay all the same
     (Kind.MODEL_ROLLED_BACK, warn, None),
     (Kind.REGRESSION_DETECTED, warn, None),
     (Kind.STAGE_FAILED, warn, None),  # the reconciler has it tried again
@@ -120,6 +132,8 @@ WIRING: tuple[tuple[Kind, Handler, Handler | None], ...] = (
     (Kind.CIRCUIT_OPENED, warn, None),
     (Kind.CIRCUIT_HALF_OPEN, note, None),
     (Kind.CIRCUIT_CLOSED, note, None),
+    (Kind.MODEL_PRUNED, note, None),
+    (Kind.MODEL_DISTRIBUTED, note, None),
     (Kind.HOOK_FAILED, warn, None),
 )
 

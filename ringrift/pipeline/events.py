@@ -18,6 +18,8 @@ from ringrift.events.payloads import (
     LeaseTaken,
     LoopDeferred,
     LoopResumed,
+    ModelDistributed,
+    ModelPruned,
     ModelRolledBack,
     Payload,
     RegressionDetected,
@@ -106,6 +108,16 @@ def model_rolled_back(
 def regression_detected(tx: Tx, about: RegressionDetected) -> bool:
     """A match shows that a model is weaker than an earlier one."""
     return append(tx, NewEvent.of(about, None, f"regression/{about.config}", about.match))
+
+
+def model_pruned(tx: Tx, about: ModelPruned) -> bool:
+    """The file of a model is no longer kept; together with the row that says so."""
+    return append(tx, NewEvent.of(about, None, f"model/{about.config}", about.model))
+
+
+def model_distributed(tx: Tx, about: ModelDistributed, manifest: str) -> bool:
+    """A place has what a manifest names; `manifest` is its digest, so the same one is told once."""
+    return append(tx, NewEvent.of(about, None, f"distribution/{about.config}", manifest))
 
 
 def of_node(tx: Tx, about: Payload, node: str, start: str, unit: str = "") -> bool:
