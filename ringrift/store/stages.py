@@ -44,6 +44,9 @@ PENDING, RUNNING, DONE, ABANDONED = "pending", "running", "done", "abandoned"
 #: A row in one of these states needs no more work.
 SETTLED = (DONE, ABANDONED)
 
+#: Runs that tell how long a stage takes.
+LATEST_RUNS = 8
+
 #: A unit that failed or went silent this often is poison: it is given up, and the run says so.
 MAX_FAILURES = 5
 
@@ -148,6 +151,40 @@ def stages_of(tx: Tx, run_id: str, state: str | None = None) -> list[StageRow]:
     if state is not None:
         query = query.where(stages.c.state == state)
     return [StageRow(**row) for row in tx.conn.execute(query).mappings()]
+
+
+def claimed(tx: Tx) -> dict[str, int]:
+    """Units at work within their lease, by stage; stages without any are left out."""
+    query = (
+        sa.select(stages.c.stage, sa.func.count().label("units"))
+        .where(stages.c.state == RUNNING, stages.c.lease_until > tx.now)
+        .group_by(stages.c.stage)
+    )
+    return {row.stage: int(row.units) for row in tx.conn.execute(query)}
+
+
+def stage_seconds(tx: Tx, config: str) -> dict[str, float]:
+    """Seconds of each stage when it was last done as a whole, from first claim to end.
+
+    Of the newest LATEST_RUNS runs: what is older says little of the network and machines of now.
+    """
+    newest = sa.select(sa.func.max(runs.c.iteration)).where(runs.c.config == config)
+    left = sa.func.sum(sa.case((stages.c.state == DONE, 0), else_=1))
+    query = (
+        sa.select(
+            stages.c.stage,
+            (sa.func.max(stages.c.finished_at) - sa.func.min(stages.c.claimed_at)).label("took"),
+        )
+        .join(runs, runs.c.id == stages.c.run_id)
+        .where(
+            runs.c.config == config,
+            runs.c.iteration > newest.scalar_subquery() - LATEST_RUNS,
+        )
+        .group_by(runs.c.iteration, stages.c.stage)
+        .having(left == 0)
+        .order_by(runs.c.iteration)
+    )
+    return {row.stage: max(0.0, float(row.took)) for row in tx.conn.execute(query)}
 
 
 def stage_row(tx: Tx, run_id: str, stage: str, unit: str = "") -> StageRow | None:

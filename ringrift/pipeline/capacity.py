@@ -1,0 +1,62 @@
+"""Who could do the work of each queue now: workers that are up, their slots, and how many are taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ringrift.pipeline import nodes
+from ringrift.pipeline.nodes import Node
+from ringrift.pipeline.owner import is_dead
+from ringrift.pipeline.queues import CONTROL, CPU, GPU, QUEUES
+from ringrift.store import stages
+from ringrift.store.ledger import Tx
+
+#: Queue whose workers do a stage.
+QUEUE_OF = {
+    **dict.fromkeys(("selfplay", "train", "evaluate"), GPU),
+    **dict.fromkeys(("sync", "parity", "export"), CPU),
+    **dict.fromkeys(("evaluate_plan", "promote"), CONTROL),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """The workers of one queue."""
+
+    queue: str
+    #: Workers that are up and serve it.
+    workers: int
+    #: Tasks that they do side by side.
+    slots: int
+    #: Units of its stages that are claimed now, by these workers or by a loop in a process of its own.
+    busy: int
+
+    @property
+    def idle(self) -> int:
+        """Slots with nothing to do, as far as claims tell: matches beside the runs have none."""
+        return max(0, self.slots - self.busy)
+
+
+def standing(tx: Tx) -> list[Node]:
+    """The workers that are up, by name, without those that are known to have died unsaid."""
+    found = nodes.up(tx)
+    return [found[name] for name in sorted(found) if not is_dead(found[name].process)]
+
+
+def capacities(tx: Tx) -> dict[str, Capacity]:
+    """What each queue can do now."""
+    return capacities_of(standing(tx), stages.claimed(tx))
+
+
+def capacities_of(up: list[Node], claimed: Mapping[str, int]) -> dict[str, Capacity]:
+    """The same of these workers and so many claimed units by stage."""
+    return {
+        queue: Capacity(
+            queue=queue,
+            workers=sum(queue in node.queues for node in up),
+            slots=nodes.slots_of(up, queue),
+            busy=sum(count for stage, count in claimed.items() if QUEUE_OF[stage] == queue),
+        )
+        for queue in QUEUES
+    }
