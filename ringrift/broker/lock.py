@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 from typing import IO
 
 from ringrift.errors import BadInput
+
+#: `lock_holder` shares the lock for microseconds: after so many seconds it has let go.
+LOOK_SECONDS = 0.02
 
 
 def take_lock(path: Path, held: str) -> IO[str]:
@@ -16,21 +20,32 @@ def take_lock(path: Path, held: str) -> IO[str]:
     Raises BadInput when another process has it: the line ``held`` with that process's id in it.
     """
     stream = path.open("a+", encoding="ascii")
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not _locked(stream):
         stream.seek(0)
         holder = stream.read().strip() or "unknown"
         stream.close()
         raise BadInput(
             f"{held.format(holder)}; stop it with `ringrift down`, or set RINGRIFT_HOME to another"
             " folder"
-        ) from None
+        )
     stream.seek(0)
     stream.truncate()
     stream.write(f"{os.getpid()}\n")
     stream.flush()
     return stream
+
+
+def _locked(stream: IO[str]) -> bool:
+    """Lock an open file if no process holds it; whoever only looks does so for an instant."""
+    for last in (False, False, True):
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not last:
+                time.sleep(LOOK_SECONDS)
+        else:
+            return True
+    return False
 
 
 def lock_holder(path: Path) -> int | None:

@@ -30,6 +30,14 @@ Seed = Annotated[
     int | None, typer.Option(help="decides every game; default: a fresh one, printed", min=0)
 ]
 
+#: How much of a cluster is started; `profile_of` reads it.
+ProfileName = Annotated[
+    str | None,
+    typer.Option(
+        "--profile", metavar="NAME", help="minimal, standard or full (default: loop.profile)"
+    ),
+]
+
 #: Machine-readable output.
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 

@@ -1,12 +1,15 @@
-"""The whole cluster on one machine, as children of this process.
+"""The cluster of one machine, or a part of it, as children of this process.
 
     with Stack(home, settings) as stack:
         while …:
             stack.check()       # starts again what died; call it every second or so
 
 Ctrl-C reaches only this process (each child has a session of its own), which then stops things in
-order: beat, so that nothing new is decided; the workers, which put back what they have begun; the
-broker last. When this process is killed, the kernel ends the children.
+order: what decides (beat), so that nothing new begins; the workers, which put back what they have
+begun; the broker last. When this process is killed, the kernel ends the children.
+
+Two stacks of one state directory may share the work: one has broker and workers (``beat=False``),
+the other joins them and is the clock (``join=True``). Then each lives and dies by itself.
 """
 
 from __future__ import annotations
@@ -17,34 +20,32 @@ import os
 import secrets
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from ringrift.broker.address import broker_address, check_reachable
 from ringrift.broker.embedded import EmbeddedBroker
 from ringrift.broker.guard import guarded
-from ringrift.broker.lock import take_lock
+from ringrift.broker.lock import lock_holder, take_lock
+from ringrift.broker.place import Place
 from ringrift.broker.server import write_private
-from ringrift.cli.devices import ONE_THREAD, gpu_workers
+from ringrift.cli.joining import await_broker, check_settings, note_settings, served_here
+from ringrift.cli.roles import CELERY, DECIDING, LOOPBACK, RINGRIFT, Parts, Role
 from ringrift.errors import BadInput
-from ringrift.pipeline.cores import usable_cores
-from ringrift.pipeline.queues import CONTROL, CPU, GPU
 from ringrift.settings.home import prepare_home
 from ringrift.settings.secrets import BROKER_URL, secret
 from ringrift.settings.settings import Settings
 from ringrift.settings.switches import DISABLE_LOCAL_TASKS, switched_on
 from ringrift.store.blobs import BlobStore
 
-#: Flower is for this machine only.
-LOOPBACK = "127.0.0.1"
-
-#: Locked by the process that runs a stack, in its state directory.
+#: Locked by the process that runs broker and workers, in its state directory.
 LOCK = "up.lock"
+
+#: Locked by the process that runs beat.
+MASTER_LOCK = "master.lock"
 
 #: Seconds a worker has to put its work back before it is killed; nothing is lost then either.
 STOP_SECONDS = 20.0
@@ -57,20 +58,6 @@ EARLY_SECONDS, EARLY_DEATHS = 15.0, 4
 
 #: Bytes at which a log is put aside when its writer starts.
 LOG_BYTES = 16 * 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class Role:
-    """What a child is."""
-
-    #: Its name in the status and of its log.
-    name: str
-    #: Arguments of Celery's command line.
-    arguments: tuple[str, ...]
-    #: What its environment has besides ours.
-    environ: Mapping[str, str] = field(default_factory=dict)
-    #: Without it nothing works; else it is given up when it cannot be kept alive.
-    vital: bool = True
 
 
 @dataclass(slots=True)
@@ -88,10 +75,11 @@ class Child:
 
 
 class Stack:
-    """Broker, workers, beat and Flower of one state directory."""
+    """Broker, workers, beat and Flower of one state directory, or some of them."""
 
-    #: Celery's command line; its arguments follow.
-    program: tuple[str, ...] = (sys.executable, "-m", "celery")
+    #: Celery's command line, and ours; arguments follow.
+    program: tuple[str, ...] = CELERY
+    ringrift: tuple[str, ...] = RINGRIFT
 
     def __init__(
         self,
@@ -102,70 +90,110 @@ class Stack:
         environ: Mapping[str, str] = os.environ,
         extra: Mapping[str, str] | None = None,
         flower: bool = True,
+        beat: bool = True,
+        continuous: bool = False,
+        join: bool = False,
     ) -> None:
         """Start nothing yet.
 
         ``config`` is the settings file or preset that the children shall read. ``extra`` adds
         variables to their environment, such as RINGRIFT__TRAINING__AUTO_TRIGGER=false for a stack
-        that works only on runs that somebody else opens.
+        that works only on runs that somebody else opens. With ``join`` parts that are there are
+        used and not started: broker and workers of another stack, and the queues that other
+        workers of this machine take.
         """
         self.home = home.expanduser().resolve()
         self.settings = settings
-        self.flower = flower
+        self.parts = Parts(settings.loop.profile, beat=beat, continuous=continuous, flower=flower)
         self.broker: EmbeddedBroker | None = None
         self.children: list[Child] = []
-        self._environ = {**environ, "RINGRIFT_HOME": str(self.home), **(extra or {})}
+        #: The process whose broker and workers are used; None if they are ours.
+        self.joined: int | None = None
+        #: Queues that other workers of this machine took already when we started.
+        self.served: Collection[str] = ()
+        self._join = join
+        self._environ = {
+            **environ,
+            "RINGRIFT_HOME": str(self.home),
+            "RINGRIFT__LOOP__PROFILE": settings.loop.profile,
+            **(extra or {}),
+        }
         if config is not None:
             self._environ["RINGRIFT_CONFIG_PATH"] = config
-        self._lock: IO[str] | None = None
+        self._locks: list[IO[str]] = []
+        self._seen: int | None = None
 
-    def start(self) -> None:
-        """Start everything; what cannot work is refused here, in one line. Then call ``check``."""
+    def start(
+        self,
+        prepare: Callable[[], None] = lambda: None,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Start everything; what cannot work is refused here, in one line. Then call ``check``.
+
+        prepare: called before workers are started, when nobody else can start some any more.
+        """
         prepare_home(self.settings.storage.min_free_mib, self.home)
-        self._lock = take_lock(
-            self.home / LOCK, f"{self.home} is in use: process {{}} runs `ringrift up`"
-        )
         try:
-            BlobStore(self.home).sweep()  # half files of a process that was killed
-            if not secret(BROKER_URL, self._environ):
-                self.broker = EmbeddedBroker(self.home)
-                self.broker.start()
-            check_reachable(broker_address(self.home, self._environ))
+            self._take_parts()
+            if self.joined is None:
+                note_settings(self.home, self.settings)
+                prepare()
+                BlobStore(self.home).sweep()  # half files of a process that was killed
+            self._have_broker(say)
+            if self.joined is not None:
+                check_settings(self.home, self.joined, self.settings)
+            elif self._join and self.broker is None:
+                self.served = served_here()
             for role in self.roles():
                 self.children.append(Child(role, self._launch(role), time.monotonic()))
         except BaseException:
             self.stop()
             raise
 
+    def _take_parts(self) -> None:
+        """Lock the parts that are ours; find out whose the others are. Raises BadInput."""
+        holder = lock_holder(self.home / LOCK)
+        if self._join and holder is not None:
+            self.joined = self._seen = holder
+            self.parts = replace(self.parts, workers=False)
+        else:
+            held = f"{self.home} is in use: process {{}} runs its broker and workers"
+            self._locks.append(take_lock(self.home / LOCK, held))
+        if self.parts.beat:
+            held = (
+                f"{self.home} has a master loop: process {{}} runs it, and"
+                " `ringrift master-loop --watch` looks on"
+            )
+            self._locks.append(take_lock(self.home / MASTER_LOCK, held))
+
+    def _have_broker(self, say: Callable[[str], None]) -> None:
+        """Start the embedded broker where no other is to be used, and see that it answers."""
+        theirs = lock_holder(Place.of(self.home).lock)
+        configured = secret(BROKER_URL, self._environ)
+        if not configured and self.joined is None and theirs is None:
+            self.broker = EmbeddedBroker(self.home)
+            self.broker.start()
+
+        def comes() -> bool:
+            if configured or self.broker is not None:
+                return False
+            return any(map(lock_holder, (self.home / LOCK, Place.of(self.home).lock)))
+
+        await_broker(self.home, self._environ, comes, say)
+
     def roles(self) -> list[Role]:
         """Return the children to have on this machine."""
-        quiet = ("--without-gossip", "--without-mingle", "--loglevel", "INFO")
-        devices = [] if self.coordinates_only else gpu_workers(self._environ)
-        roles = [
-            Role(f"gpu{n}", ("worker", "-Q", GPU, "-n", f"gpu{n}@%h", *quiet), environ)
-            for n, environ in enumerate(devices, start=1)
-        ]
-        # Celery's word for prefork that counts: with another pool in the settings, "-P prefork"
-        # is taken for the option's default and loses against them.
-        children = ("-P", "processes", "-c", str(max(1, usable_cores() // 2)))
-        threads = ("-P", "threads", "-c", "2")
-        roles += [
-            Role("cpu", ("worker", "-Q", CPU, "-n", "cpu@%h", *children, *quiet), ONE_THREAD),
-            Role(
-                "control",
-                ("worker", "-Q", CONTROL, "-n", "control@%h", *threads, *quiet),
-                ONE_THREAD,
-            ),
-            Role("beat", ("beat", "--loglevel", "INFO")),
-        ]
-        if self.flower:
-            port = str(self.settings.cluster.flower_port)
-            arguments = ("flower", "--address=127.0.0.1", f"--port={port}")
-            secret = {"FLOWER_BASIC_AUTH": f"ringrift:{self._flower_password()}"}
-            roles.append(
-                Role("flower", arguments, {**secret, "FLOWER_UNAUTHENTICATED_API": "false"})
-            )
-        return roles
+        return self.parts.roles(
+            self._environ,
+            local_tasks=not self.coordinates_only,
+            flower=self._flower,
+            served=self.served,
+        )
+
+    @property
+    def works(self) -> bool:
+        """Whether it has workers of its own."""
+        return self.parts.workers
 
     @property
     def coordinates_only(self) -> bool:
@@ -175,7 +203,7 @@ class Stack:
     @property
     def flower_url(self) -> str:
         """Where Flower answers; user ``ringrift``, password in ``flower_password_file``."""
-        return f"http://127.0.0.1:{self.settings.cluster.flower_port}"
+        return f"http://{LOOPBACK}:{self.settings.cluster.flower_port}"
 
     @property
     def flower_password_file(self) -> Path:
@@ -202,11 +230,19 @@ class Stack:
         lines = []
         if self.broker is not None and self.broker.ensure():
             lines.append("the broker had died and was started again; nothing is lost")
+        if self.joined is not None:
+            lines += self._look_at_joined(self.joined)
+            if lock_holder(self.home / LOCK) is None:
+                return lines  # without a broker no child could stay
         for child in self.children:
             code = child.process.poll()
             if code is None:
                 continue
             if child.due is None:
+                if child.role.ours and code == 0:
+                    child.due = math.inf
+                    lines.append(f"{child.role.name} has come to its end")
+                    continue
                 soon = now - child.started < EARLY_SECONDS
                 child.early = child.early + 1 if soon else 0
                 if child.early >= EARLY_DEATHS and child.role.vital:
@@ -230,7 +266,7 @@ class Stack:
     def stop(self) -> None:
         """Stop everything in order. A second Ctrl-C while it lasts kills what still runs."""
         try:
-            self._end([child for child in self.children if child.role.name == "beat"])
+            self._end([child for child in self.children if child.role.name in DECIDING])
             self._end(self.children)
         finally:
             for child in self.children:
@@ -239,9 +275,8 @@ class Stack:
             if self.broker is not None:
                 self.broker.stop()
                 self.broker = None
-            if self._lock is not None:
-                self._lock.close()
-                self._lock = None
+            while self._locks:
+                self._locks.pop().close()
 
     def __enter__(self) -> Self:
         self.start()
@@ -263,13 +298,30 @@ class Stack:
             path.replace(path.with_suffix(".log.1"))
         with path.open("ab") as log:
             return subprocess.Popen(
-                guarded([*self.program, "-A", "ringrift", *role.arguments]),
+                guarded(self._command(role)),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 env={**self._environ, "PYTHONUNBUFFERED": "1", **role.environ},
             )
+
+    def _command(self, role: Role) -> list[str]:
+        if role.ours:
+            return [*self.ringrift, *role.arguments]
+        return [*self.program, "-A", "ringrift", *role.arguments]
+
+    def _look_at_joined(self, known: int) -> list[str]:
+        """Say when the process whose parts we use goes away, and when another comes."""
+        now = lock_holder(self.home / LOCK)
+        if now == self._seen:
+            return []
+        self._seen = now
+        if now is None:
+            gone = f"process {known}, which ran broker and workers, is gone"
+            return [f"{gone}: waiting for another (`ringrift up --no-beat` starts one)"]
+        self.joined = now
+        return [f"process {now} runs broker and workers"]
 
     def _end(self, children: list[Child]) -> None:
         """Ask children to end and wait for them together."""
@@ -282,6 +334,15 @@ class Stack:
                 process.wait(max(0.0, until - time.monotonic()))
             except subprocess.TimeoutExpired:
                 _kill_group(process)
+
+    @property
+    def _flower(self) -> Role:
+        """Flower, with its password in its environment: arguments can be read by everybody."""
+        address = (f"--address={LOOPBACK}", f"--port={self.settings.cluster.flower_port}")
+        variables = {"FLOWER_UNAUTHENTICATED_API": "false"}
+        if self.parts.has_flower:
+            variables["FLOWER_BASIC_AUTH"] = f"ringrift:{self._flower_password()}"
+        return Role("flower", ("flower", *address), variables)
 
     def _flower_password(self) -> str:
         """Read the password; make it at the first start."""
