@@ -31,6 +31,7 @@ from ringrift.settings.evaluation import EvaluationSettings
 from ringrift.settings.events import EventSettings
 from ringrift.settings.home import PROJECT_CONFIG, project_folder
 from ringrift.settings.loop import LoopSettings
+from ringrift.settings.models import ModelSettings
 from ringrift.settings.network import NetworkSettings
 from ringrift.settings.problems import Place, bad_input
 from ringrift.settings.search import SearchSettings
@@ -66,6 +67,7 @@ class Settings(Section):
     network: NetworkSettings
     training: TrainingSettings
     evaluation: EvaluationSettings
+    models: ModelSettings
     cluster: ClusterSettings
     events: EventSettings
     storage: StorageSettings
