@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from pydantic import Field, field_validator
@@ -18,11 +18,23 @@ class LoopSettings(Section):
     configs: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
     max_iterations: Annotated[int, Field(ge=0, le=1_000_000)]
     profile: Profile
+    weights: dict[str, Annotated[float, Field(ge=0.001, le=1000)]]
+    share_window_seconds: Annotated[float, Field(ge=60, le=2_592_000)]
+    queue_seconds: Annotated[float, Field(ge=1, le=86400)]
 
     @field_validator("configs")
     @classmethod
     def _configs_exist(cls, value: Sequence[str]) -> tuple[str, ...]:
         return tuple(str(Config.parse(text)) for text in value)
+
+    @field_validator("weights")
+    @classmethod
+    def _weighed_configs_exist(cls, value: Mapping[str, float]) -> dict[str, float]:
+        return {str(Config.parse(text)): weight for text, weight in value.items()}
+
+    def weight(self, config: str) -> float:
+        """Return the share of a config beside the others'."""
+        return self.weights.get(config, 1.0)
 
     def parsed(self) -> tuple[Config, ...]:
         """Return the configs as records."""

@@ -14,6 +14,9 @@ class TrainingSettings(Section):
 
     auto_trigger: bool
     min_samples_to_trigger: Annotated[int, Field(ge=1, le=1_000_000_000)]
+    min_new_fraction: Annotated[float, Field(ge=0, le=1)]
+    stale_after_seconds: Annotated[float, Field(ge=0, le=31_536_000)]
+    max_quarantined_fraction: Annotated[float, Field(ge=0, le=1)]
     window_rows: Annotated[int, Field(ge=1, le=1_000_000_000)]
     window_exponent: Annotated[float, Field(gt=0, le=1)]
     window_growth: Annotated[float, Field(gt=0, le=1)]
