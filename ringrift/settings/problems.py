@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -63,7 +64,18 @@ def bad_input(
     context: dict[str, Any] = first.get("ctx", {})
     known = EXPECTED.get(first["type"])
     expected = known.format(**context) if known else first["msg"]
-    return BadInput(f"{where}{key}: expected {expected}, not {shown(first['input'])}")
+    near = _nearest_choice(first)
+    return BadInput(f"{where}{key}: expected {expected}, not {shown(first['input'])}{near}")
+
+
+def _nearest_choice(complaint: Any) -> str:
+    """Where one of a few words was expected: the one that was meant, if a near one is among them."""
+    if complaint["type"] not in ("literal_error", "enum") or not isinstance(
+        complaint["input"], str
+    ):
+        return ""
+    said = nearest(complaint["input"], re.findall("'([^']*)'", complaint["ctx"]["expected"]))
+    return f"; {said}" if said.startswith("did you mean") else ""
 
 
 def keys_at(model: type[BaseModel], sections: list[str | int]) -> list[str]:

@@ -22,7 +22,7 @@ from ringrift.nets.presence import lacking
 def ringrift(*arguments, **environ):
     """Run the command line as a person does."""
     return subprocess.run(
-        [sys.executable, "-c", "from ringrift.cli.main import main; main()", *arguments],
+        [sys.executable, "-m", "ringrift", *arguments],
         capture_output=True,
         text=True,
         env={**os.environ, **environ},

@@ -65,6 +65,7 @@ def test_settings_of_one_config():
         ("TRAINING__BATCH_SIZE", "", "batch_size: expected a whole number, not None"),
         ("TRAINING__AUTO_TRIGGER", "1", "auto_trigger: expected true or false, not 1"),
         ("SELFPLAY__BACKEND", "touch", "backend: expected 'auto', 'torch', "),
+        ("SELFPLAY__BACKEND", "openvin", "not 'openvin'; did you mean 'openvino'?"),
         ("LOOP__CONFIGS", "hex8:2", "configs: expected a list, not 'hex8:2'"),
         ("CLUSTER__FLOWER_PORT", "70000", "flower_port: expected at most 65535, not 70000"),
         ("NETWORK__HEX8__BLOKS", "4", "section network.hex8: unknown key 'bloks'"),
