@@ -204,11 +204,14 @@ def last_events(
     limit: int,
     *,
     kind: str | None = None,
+    kinds: Sequence[str] = (),
     run: str | None = None,
     config: str | None = None,
 ) -> list[EventRow]:
-    """The newest events (of a kind, a config, of runs whose id begins so), oldest of them first."""
+    """The newest events (of these kinds, a config, of runs whose id begins so), oldest of them first."""
     query = sa.select(*_COLUMNS)
+    if kinds:
+        query = query.where(events.c.kind.in_(kinds))
     if kind is not None:
         query = query.where(events.c.kind == kind)
     if config is not None:
@@ -216,6 +219,12 @@ def last_events(
     if run is not None:
         query = query.where(events.c.run_id.startswith(run, autoescape=True))
     return _rows(tx, query.order_by(events.c.seq.desc()).limit(limit))[::-1]
+
+
+def count_since(tx: Tx, kinds: Sequence[str], since: float) -> int:
+    """Events of these kinds told at `since` (seconds since 1970) or later."""
+    query = sa.select(sa.func.count()).where(events.c.kind.in_(kinds), events.c.created_at >= since)
+    return int(tx.conn.scalar(query) or 0)
 
 
 def last_number(tx: Tx) -> int:

@@ -169,6 +169,24 @@ def standing_fence(tx: Tx, name: str) -> Fence | None:
     return Fence(name, number) if number else None
 
 
+@dataclass(frozen=True, slots=True)
+class FenceRow:
+    """The newest owner of a lease, as SQL knows it: whether it still holds it, the broker knows."""
+
+    name: str
+    number: int
+    owner: str
+    #: Seconds since 1970.
+    taken_at: float
+
+
+def fence_row(tx: Tx, name: str) -> FenceRow | None:
+    """Who took a lease last, None if nobody ever did."""
+    query = sa.select(fences.c.name, fences.c.number, fences.c.owner, fences.c.taken_at)
+    row = tx.conn.execute(query.where(fences.c.name == name)).mappings().first()
+    return FenceRow(**row) if row is not None and row["number"] else None
+
+
 def check_fence(tx: Tx, fence: Fence) -> None:
     """Refuse an older owner, and hold the row so that no newer one appears before the commit."""
     held = tx.conn.execute(
