@@ -20,6 +20,9 @@ class ClusterSettings(Section):
     reconcile_interval_seconds: Annotated[float, Field(ge=1, le=86400)]
     stage_stale_seconds: Annotated[float, Field(ge=5, le=86400)]
     max_attempts: Annotated[int, Field(ge=1, le=100)]
+    deferral_check_seconds: Annotated[float, Field(ge=1, le=3600)]
+    breaker_failures: Annotated[int, Field(ge=1, le=100)]
+    breaker_reset_seconds: Annotated[float, Field(ge=1, le=604_800)]
     flower_port: Annotated[int, Field(ge=1, le=65535)]
 
     @model_validator(mode="after")

@@ -17,6 +17,7 @@ class LoopSettings(Section):
 
     configs: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
     max_iterations: Annotated[int, Field(ge=0, le=1_000_000)]
+    iteration_cooldown_seconds: Annotated[float, Field(ge=0, le=86400)]
     profile: Profile
     weights: dict[str, Annotated[float, Field(ge=0.001, le=1000)]]
     share_window_seconds: Annotated[float, Field(ge=60, le=2_592_000)]
