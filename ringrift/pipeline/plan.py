@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from ringrift.configs import Config
 from ringrift.selfplay.size import even_sizes, fitting_slots, fixed_sizes, shard_games
@@ -26,6 +26,12 @@ from ringrift.settings.yaml_file import read_mapping
 from ringrift.store.ids import digest
 
 _S = TypeVar("_S", bound=Section)
+
+#: Keys of sections that came after plans were first stored. Left out of a plan where they are as packaged: it is
+#: the plan that it was before, with the same digest, and a run of it has the same seeds and games.
+LATER: Final = {
+    "training": ("min_new_fraction", "stale_after_seconds", "max_quarantined_fraction"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,7 @@ class RunPlan:
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON; what came later is left out where it says nothing."""
         return {
-            field.name: _plain(value)
+            field.name: _plain(field.name, value)
             for field in fields(self)
             for value in [getattr(self, field.name)]
             if field.name not in ("elo", "progress", "archive") or value != field.default
@@ -141,8 +147,13 @@ def _packaged() -> dict[str, Any]:
     return read_mapping(PACKAGED / "unified_loop.yaml")
 
 
-def _plain(value: Any) -> Any:
+def _plain(name: str, value: Any) -> Any:
     """A field of a plan as JSON has it."""
     if isinstance(value, Section):
-        return value.model_dump(mode="json")
+        made, later = value.model_dump(mode="json"), LATER.get(name, ())
+        return {
+            key: one
+            for key, one in made.items()
+            if key not in later or one != _packaged()[name][key]
+        }
     return list(value) if isinstance(value, tuple) else value
