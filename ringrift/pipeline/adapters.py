@@ -166,25 +166,30 @@ def play_blocks(
 
 def play_shard(work: ShardWork, model: Path, folder: Path, progress: Progress) -> ShardFile:
     """Play a shard with the network in `model`."""
+    from ringrift.pipeline.engine import engines_of
     from ringrift.selfplay.parameters import parameters_of
     from ringrift.selfplay.shard import ShardProgress, ShardSpec, produce_shard
 
     rules = work.plan.selfplay
+    search = parameters_of(
+        rules,
+        work.plan.search,
+        games=work.games,
+        archive=bool(work.plan.archive),
+        elo=work.plan.elo,
+        progress=work.plan.progress,
+    )
+    who, network = engines_of(work.plan.engine, work.config, work.model, search)
     spec = ShardSpec(
         run_id=work.run_id,
         config=work.config,
-        model_sha256=work.model,
+        model_sha256=work.model if network else None,
         seed=work.seed,
         index=work.number,
         games=work.games,
-        search=parameters_of(
-            rules,
-            work.plan.search,
-            games=work.games,
-            archive=bool(work.plan.archive),
-            elo=work.plan.elo,
-            progress=work.plan.progress,
-        ),
+        search=who.search,
+        engines=who.seats,
+        rotate=who.rotate,
         archive=work.plan.archive,
     )
 

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, Final, Self, TypeVar
 
 from ringrift.configs import Config
+from ringrift.pipeline.engine import USUAL
 from ringrift.selfplay.size import even_sizes, fitting_slots, fixed_sizes, shard_games
 from ringrift.settings import Settings
 from ringrift.settings.base import Section
@@ -55,6 +56,8 @@ class RunPlan:
     progress: float = 0.0
     #: sha256 of the shards of earlier runs in which a part of the games begins.
     archive: tuple[str, ...] = ()
+    #: Who plays the games (`selfplay.engines`).
+    engine: str = USUAL
 
     @classmethod
     def of(
@@ -67,10 +70,11 @@ class RunPlan:
         elo: float | None = None,
         progress: float = 0.0,
         archive: Sequence[str] = (),
+        engine: str = USUAL,
     ) -> Self:
         """The plan for one config by the settings of now, per_config included.
 
-        games_per_second: speed of its last shards. elo, progress, archive: see the fields.
+        games_per_second: speed of its last shards. elo, progress, archive, engine: see the fields.
         """
         settings = settings.of(config)
         play = settings.selfplay
@@ -91,6 +95,7 @@ class RunPlan:
             elo=elo,
             progress=progress,
             archive=tuple(archive),
+            engine=engine,
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -99,7 +104,7 @@ class RunPlan:
             field.name: _plain(field.name, value)
             for field in fields(self)
             for value in [getattr(self, field.name)]
-            if field.name not in ("elo", "progress", "archive") or value != field.default
+            if field.name not in ("elo", "progress", "archive", "engine") or value != field.default
         }
 
     @classmethod
@@ -127,6 +132,7 @@ class RunPlan:
             elo=values.get("elo"),
             progress=values.get("progress", 0.0),
             archive=tuple(values.get("archive", ())),
+            engine=values.get("engine", USUAL),
         )
 
     @property

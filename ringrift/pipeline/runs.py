@@ -6,6 +6,7 @@ import structlog
 
 from ringrift.configs import Config
 from ringrift.pipeline.context import Context
+from ringrift.pipeline.engine import USUAL
 from ringrift.pipeline.plan import RunPlan
 from ringrift.pipeline.sweeping import sweep
 from ringrift.store import games, models, runs, stages
@@ -22,8 +23,12 @@ log = structlog.get_logger(__name__)
 WHOLE_RUN = ("sync", "parity", "export", "train", "evaluate_plan", "promote")
 
 
-def open_or_resume(ctx: Context, config: Config, games_wanted: int | None = None) -> RunRow:
+def open_or_resume(
+    ctx: Context, config: Config, games_wanted: int | None = None, engine: str = USUAL
+) -> RunRow:
     """The open run of a config, as it was planned; else a new one by the settings of now.
+
+    engine: who plays its games, as `pipeline.engine.check_engine` allows.
 
     Two callers at once get the same run: the ledger holds one open run per config.
     """
@@ -46,7 +51,9 @@ def open_or_resume(ctx: Context, config: Config, games_wanted: int | None = None
         speed,
         elo=rating(ctx, config, plan, start.sha256),
         progress=training_progress(ctx, config, plan),
-        archive=archive_of(ctx, config, plan),
+        # games of other engines begin at the opening
+        archive=archive_of(ctx, config, plan) if engine == USUAL else (),
+        engine=engine,
     )
     with ctx.ledger.write(ctx.fence) as tx:
         return _open(tx, config, plan, start, ctx.settings.cluster.max_attempts)
