@@ -14,8 +14,8 @@ from ringrift.settings.profiles import FULL, STANDARD, Profile, covers
 #: Celery's command line; arguments follow, and which app.
 CELERY = (sys.executable, "-m", "celery")
 
-#: Our own command line, whatever it is installed as; arguments follow.
-RINGRIFT = (sys.executable, "-c", "from ringrift.cli.main import main; main()")
+#: Our own command line; arguments follow.
+RINGRIFT = (sys.executable, "-m", "ringrift")
 
 #: Flower is for this machine only.
 LOOPBACK = "127.0.0.1"

@@ -90,6 +90,7 @@ class Stack:
         environ: Mapping[str, str] = os.environ,
         extra: Mapping[str, str] | None = None,
         flower: bool = True,
+        workers: bool = True,
         beat: bool = True,
         continuous: bool = False,
         join: bool = False,
@@ -104,7 +105,9 @@ class Stack:
         """
         self.home = home.expanduser().resolve()
         self.settings = settings
-        self.parts = Parts(settings.loop.profile, beat=beat, continuous=continuous, flower=flower)
+        self.parts = Parts(
+            settings.loop.profile, workers=workers, beat=beat, continuous=continuous, flower=flower
+        )
         self.broker: EmbeddedBroker | None = None
         self.children: list[Child] = []
         #: The process whose broker and workers are used; None if they are ours.

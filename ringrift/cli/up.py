@@ -105,8 +105,8 @@ def warm_up() -> None:
         raise NotReached(f"the kernels could not be compiled (exit code {done.returncode})")
 
 
-def announce(stack: Stack) -> None:
-    """Say what runs and where to look."""
+def announce(stack: Stack, what: str = "everything") -> None:
+    """Say what runs and where to look, and what Ctrl-C stops."""
     print(f"state    {stack.home}")
     print(f"profile  {stack.parts.profile}")
     print(f"broker   {shown(broker_address(stack.home, os.environ).url)}{_whose(stack)}")
@@ -116,7 +116,7 @@ def announce(stack: Stack) -> None:
         )
     for line in about_parts(stack):
         print(line)
-    print("`ringrift status` tells how far it is; Ctrl-C stops everything", flush=True)
+    print(f"`ringrift status` tells how far it is; Ctrl-C stops {what}", flush=True)
 
 
 def about_parts(stack: Stack) -> list[str]:
