@@ -224,12 +224,12 @@ def claim_stage(
         silent = row.state == RUNNING
         failures = row.failures + (1 if silent else 0)
         if failures >= row.max_failures:
-            _settle_abandoned(
+            settle_abandoned(
                 tx, row, failures, f"{failures} claims failed or went silent, last of {row.owner}"
             )
             return None
         if silent:
-            _tell_failed(tx, row, failures, f"went silent, last of {row.owner}")
+            tell_failed(tx, row, failures, f"went silent, last of {row.owner}")
         taken = tx.conn.execute(
             stages.update()
             # The attempt makes this a compare-and-set where two claims run side by side.
@@ -318,7 +318,7 @@ def fail_stage(ledger: Ledger, claim: Claim, error: str, *, final: bool = False)
         failures = row.failures + 1
         if final or failures >= row.max_failures:
             _check_held(tx, claim)
-            _settle_abandoned(tx, row, failures, error)
+            settle_abandoned(tx, row, failures, error)
             return ABANDONED
         _update_held(
             tx,
@@ -331,7 +331,7 @@ def fail_stage(ledger: Ledger, claim: Claim, error: str, *, final: bool = False)
                 "lease_until": None,
             },
         )
-        _tell_failed(tx, row, failures, error)
+        tell_failed(tx, row, failures, error)
         return PENDING
 
 
@@ -347,7 +347,7 @@ def reopen(tx: Tx, run_id: str, stage: str, unit: str, error: str) -> None:
     if row is None or row.state != DONE:
         return
     if row.failures + 1 >= row.max_failures:
-        _settle_abandoned(tx, row, row.failures + 1, error)
+        settle_abandoned(tx, row, row.failures + 1, error)
         return
     tx.conn.execute(
         stages.update()
@@ -403,7 +403,7 @@ def abandon_expired(tx: Tx, run_id: str) -> int:
     for row in stages_of(tx, run_id, RUNNING):
         silent = (row.lease_until or 0.0) <= tx.now
         if silent and row.failures + 1 >= row.max_failures:
-            _settle_abandoned(
+            settle_abandoned(
                 tx, row, row.failures + 1, f"went silent {row.failures + 1} times, last {row.owner}"
             )
             settled += 1
@@ -460,7 +460,7 @@ def _update_held(tx: Tx, claim: Claim, values: Mapping[str, Any]) -> None:
         raise _superseded(claim)
 
 
-def _tell_failed(tx: Tx, row: StageRow, failures: int, error: str) -> None:
+def tell_failed(tx: Tx, row: StageRow, failures: int, error: str) -> None:
     """Tell that the last claim of a row ended in an error or went silent."""
     about = StageFailed(
         stage=row.stage,
@@ -474,7 +474,8 @@ def _tell_failed(tx: Tx, row: StageRow, failures: int, error: str) -> None:
     outbox.append(tx, outbox.NewEvent.of(about, row.run_id, row.stage, unit))
 
 
-def _settle_abandoned(tx: Tx, row: StageRow, failures: int, error: str) -> None:
+def settle_abandoned(tx: Tx, row: StageRow, failures: int, error: str) -> None:
+    """Give a row up, and tell it, unless it was claimed since."""
     done = tx.conn.execute(
         stages.update()
         .where(stages.c.id == row.id, stages.c.attempt == row.attempt)
