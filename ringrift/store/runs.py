@@ -15,6 +15,9 @@ from ringrift.store.schema import games, match_games, matches, runs, shards
 
 OPEN, CLOSED = "open", "closed"
 
+#: Priority of a run's selfplay messages unless its config's weight says otherwise.
+PRIORITY = 6
+
 #: Outcomes: a new champion; evidence against the candidate; games collected, but too few to learn
 #: from yet; gave up.
 PROMOTED, REJECTED, COLLECTED, FAILED = "promoted", "rejected", "collected", "failed"
@@ -42,6 +45,8 @@ class RunRow:
     totals: dict[str, Any] | None
     opened_at: float
     closed_at: float | None
+    #: Of its selfplay messages: 0 goes first, 9 last.
+    priority: int
 
 
 _COLUMNS = [runs.c[name] for name in RunRow.__dataclass_fields__]
@@ -57,6 +62,7 @@ def insert_run(
     champion: str | None,
     plan: Mapping[str, Any],
     plan_digest: str,
+    priority: int = PRIORITY,
 ) -> RunRow | None:
     """Open a run; None if one of this config is open or has this number: read that one instead."""
     row = {
@@ -68,6 +74,7 @@ def insert_run(
         "champion": champion,
         "plan": dict(plan),
         "plan_digest": plan_digest,
+        "priority": priority,
         "state": OPEN,
         "opened_at": tx.now,
     }
