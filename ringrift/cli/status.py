@@ -1,8 +1,10 @@
-"""`ringrift status`: what each config has reached, and what it waits for."""
+"""`ringrift status`: what each config has reached and waits for, who steers, who works, what failed."""
 
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +12,7 @@ import typer
 from ringrift.cli.options import Json, SettingsFile
 
 if TYPE_CHECKING:
+    from ringrift.pipeline.overview import Overview
     from ringrift.pipeline.status import ConfigStatus
 
 app = typer.Typer(help="What each config has reached, and what it waits for.")
@@ -18,84 +21,57 @@ app = typer.Typer(help="What each config has reached, and what it waits for.")
 @app.command()
 def status(
     config: Annotated[
-        list[str] | None, typer.Option("--config", help="only these, BOARD:PLAYERS")
+        list[str] | None,
+        typer.Option("--config", help="only these, BOARD:PLAYERS, and all about them"),
     ] = None,
     as_json: Json = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="read every file, those looked at before too")
+    ] = False,
     settings_file: SettingsFile = None,
 ) -> int:
-    """Print one screen. Games in shards are counted by reading the files.
+    """Print one screen; it is there without a broker too, and then says so.
 
     Exit 1 if the games in the ledger and those in the shards differ, or if a model's file is gone or
     damaged.
     """
+    from ringrift.celery_look import look
     from ringrift.configs import Config
     from ringrift.pipeline.context import open_context
-    from ringrift.pipeline.status import config_status, known_configs
+    from ringrift.pipeline.file_looks import READ_SECONDS, Files
+    from ringrift.pipeline.overview import overview
     from ringrift.settings import Settings
 
+    names = [str(Config.parse(text)) for text in config] if config else None
     ctx = open_context(Settings.load(settings_file))
-    names = [str(Config.parse(text)) for text in config] if config else known_configs(ctx)
-    found = [config_status(ctx, name) for name in names]
-    differ = any(c.games_in_ledger != c.games_in_shards or c.unreadable for c in found)
+    files = Files(ctx.home, None if check else READ_SECONDS, afresh=check)
+    found = overview(ctx, look(ctx.home), names, files)
     if as_json:
-        about = {
-            "home": str(ctx.home),
-            "configs": {
-                c.config: {**c.as_dict(), "files": _files(c, str(ctx.home))} for c in found
-            },
-        }
-        typer.echo(json.dumps(about, indent=1))
-        return int(differ)
-    typer.echo(f"state directory {ctx.home}")
-    for one in found:
-        typer.echo("\n".join(["", *lines(one, str(ctx.home))]))
-    return int(differ)
+        typer.echo(json.dumps(as_plain(found), indent=1))
+        return int(found.wrong)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    details = bool(config) or len(found.configs) == 1
+    text = screen_text(found, width, details=details)
+    typer.echo(text)
+    return int(found.wrong)
+
+
+def as_plain(found: Overview) -> dict[str, object]:
+    """The overview as JSON has it, with the absolute paths of models."""
+    plain = found.as_dict()
+    for one in found.configs:
+        plain["configs"][one.config]["files"] = _files(one, found.home)
+    return plain
+
+
+def screen_text(found: Overview, width: int | None, *, details: bool) -> str:
+    """One screen."""
+    from ringrift.cli.status_text import screen
+
+    return "\n".join(screen(found, width, details=details))
 
 
 def _files(status: ConfigStatus, home: str) -> dict[str, str]:
     """Absolute paths of the models."""
     known = {"champion": status.champion, "newest": status.newest}
     return {name: f"{home}/{model['file']}" for name, model in known.items() if model}
-
-
-def lines(status: ConfigStatus, home: str) -> list[str]:
-    """A config as text."""
-    from ringrift.cli.watch import clock, gate_text
-
-    text = [status.config]
-    champion = status.champion
-    if champion is None:
-        text.append("  champion   none yet")
-    else:
-        text.append(f"  champion   {champion['sha256']}")
-        text.append(f"             {home}/{champion['file']}")
-        text += [f"  gauntlet   {gate_text(gate)}" for gate in champion["gates"]]
-    if status.newest is not None and (
-        champion is None or status.newest["sha256"] != champion["sha256"]
-    ):
-        text.append(f"  selfplay   {status.newest['sha256']} ({status.newest['kind']})")
-    agree = "the same" if status.games_in_ledger == status.games_in_shards else "DIFFERENT"
-    text.append(
-        f"  games      {status.games_in_ledger} in the ledger, {status.games_in_shards} in the "
-        f"shards ({agree}), {status.positions} positions"
-    )
-    if status.quarantined:
-        text.append(
-            f"  quarantine {status.quarantined} of the games differ from the oracle or from what "
-            f"they say, and are left out of datasets: {home}/quarantine"
-        )
-    text += [f"  BROKEN     {name}: gone or damaged" for name in status.unreadable]
-    run = status.run
-    if run is None:
-        text.append(f"  waits for  ringrift training-loop --config {status.config}")
-        return text
-    where = run.stage or f"closed, {run.outcome}"
-    text.append(f"  run        #{run.iteration} {run.run_id[:12]}: {where}")
-    text += [f"  WARNING    {warning}" for warning in run.warnings]
-    if run.state == "open":
-        eta = "" if run.eta_seconds is None else f", about {clock(run.eta_seconds)} to go"
-        text.append(f"  waits for  {run.waits_for}{eta}")
-    else:
-        text.append(f"  outcome    {run.reason}")
-        text.append("  waits for  the next iteration to be asked for, by a loop or by hand")
-    return text

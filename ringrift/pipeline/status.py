@@ -1,90 +1,57 @@
 """What each config has reached, what it waits for, how much is there, and when it may be done.
 
-Everything is read from the ledger and the files, so any process sees the same, and `figures` of
-running work are as old as its last heartbeat.
+Everything is read from the ledger and the files, so any process sees the same. How far a run is:
+`pipeline.run_status`; what a config waits for between two runs: `pipeline.waits`; who is at work
+beside the configs: `pipeline.overview`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
-from ringrift.pipeline import parity
+from ringrift.configs import Config
+from ringrift.pipeline.capacity import Capacity
 from ringrift.pipeline.context import Context
-from ringrift.pipeline.gates import elo_text
-from ringrift.pipeline.gauntlet import summary, verdicts
-from ringrift.store import games, models, runs, stages
-from ringrift.store.blobs import file_sha256
+from ringrift.pipeline.file_looks import Files
+from ringrift.pipeline.run_status import (
+    DOING,
+    Amount,
+    RunStatus,
+    StageStatus,
+    run_status,
+)
+from ringrift.pipeline.waits import Around, Turn, Wait, between
+from ringrift.store import games, loops, models, runs
 from ringrift.store.ledger import Tx
 from ringrift.store.runs import RunRow
-from ringrift.store.stages import ABANDONED, DONE, PENDING, RUNNING, StageRow
-from ringrift.store.verify import count_records
 
-#: What each stage does, in words.
-DOING = {
-    "selfplay": "plays selfplay games",
-    "sync": "checks shards and puts their games into the ledger",
-    "parity": "compares games with the oracle",
-    "export": "writes the dataset",
-    "train": "trains the candidate",
-    "evaluate_plan": "plans the gates",
-    "evaluate": "plays the gates",
-    "promote": "decides on the candidate",
-}
-
-#: Queue of the workers that do it.
-QUEUE = {
-    **dict.fromkeys(("selfplay", "train", "evaluate"), "gpu"),
-    **dict.fromkeys(("sync", "parity", "export"), "cpu"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class StageStatus:
-    """One stage of a run."""
-
-    stage: str
-    #: waiting, running, done or abandoned.
-    state: str
-    units: int
-    units_done: int
-    #: Wall seconds from the first claim to the end, or to now.
-    seconds: float
-    #: Figures summed over units (games, positions), or of its one unit.
-    figures: dict[str, Any]
-    #: Seconds until it is done by its own pace, None where nothing tells.
-    eta_seconds: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class RunStatus:
-    """A run: where it is, what it waits for."""
-
-    run_id: str
-    config: str
-    iteration: int
-    state: str
-    outcome: str | None
-    reason: str | None
-    #: The stage it is in, None once it is closed.
-    stage: str | None
-    #: One sentence with figures.
-    waits_for: str
-    eta_seconds: float | None
-    stages: list[StageStatus]
-    #: What each gate says by now; see `pipeline.stages.summary`.
-    gates: list[dict[str, Any]]
-    #: What somebody should know who relies on this run.
-    warnings: list[str]
+__all__ = [
+    "DOING",
+    "ConfigStatus",
+    "Looked",
+    "RunStatus",
+    "StageStatus",
+    "config_status",
+    "known_configs",
+    "run_status",
+    "wait_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigStatus:
-    """A config: its champion, its games, its newest run."""
+    """A config: its champion, its games, its newest run, what it waits for."""
 
     config: str
+    #: The stage of its open run, or one of `pipeline.waits`.
+    stage: str
+    #: One sentence with figures; how much is there, how much is needed; seconds until then.
+    waits_for: str
+    have: float | None
+    need: float | None
+    unit: str | None
+    eta_seconds: float | None
     #: sha256, file, since (of the promotion), gates; None before the first promotion.
     champion: dict[str, Any] | None
     #: The network that plays selfplay: sha256, kind, file.
@@ -94,7 +61,9 @@ class ConfigStatus:
     #: Counted in the ledger, and by reading the files.
     games_in_ledger: int
     games_in_shards: int
+    #: Positions that may be learned from, and how many a training needs.
     positions: int
+    positions_needed: int
     #: Games among them that the parity gate keeps out of datasets.
     quarantined: int
     #: Shards and models that are not there, cannot be read or are not what their names say.
@@ -106,195 +75,114 @@ class ConfigStatus:
         return asdict(self)
 
 
-def run_status(tx: Tx, run: RunRow) -> RunStatus:
-    """Where a run is."""
-    rows = stages.stages_of(tx, run.id)
-    said = verdicts(tx, run)
-    gates = [summary(gate, verdict) for gate, verdict in said]
-    found = [
-        stage_status(stage, [row for row in rows if row.stage == stage], tx.now)
-        for stage in stages.ORDER
-        if any(row.stage == stage for row in rows)
-    ]
-    current = None
-    if run.state == runs.OPEN:
-        current = next((s for s in found if s.state not in (DONE, ABANDONED)), None)
-    return RunStatus(
-        run_id=run.id,
-        config=run.config,
-        iteration=run.iteration,
-        state=run.state,
-        outcome=run.outcome,
-        reason=run.reason,
-        stage=None if current is None else current.stage,
-        waits_for=_sentence(run, current, rows, gates),
-        eta_seconds=None if current is None else current.eta_seconds,
-        stages=found,
-        gates=gates,
-        warnings=parity.warnings(rows),
-    )
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was found out once for all configs; `pipeline.overview` does."""
+
+    #: Whether a master loop is at work; None where the broker cannot be asked.
+    master: bool | None
+    #: Loops that are alive.
+    loops: list[loops.LoopRow]
+    #: What the master decides about each config, where it was asked.
+    turns: dict[str, Turn]
+    #: Workers of each queue.
+    workers: dict[str, Capacity] | None = None
 
 
-def stage_status(stage: str, rows: Sequence[StageRow], now: float) -> StageStatus:
-    """A stage from its rows."""
-    done = [row for row in rows if row.state in (DONE, ABANDONED)]
-    running = [row for row in rows if row.state == RUNNING]
-    begun = [row.claimed_at for row in rows if row.claimed_at is not None]
-    ended = len(done) == len(rows)
-    end = max((row.finished_at or 0.0 for row in rows), default=now) if ended else now
-    seconds = max(0.0, end - min(begun)) if begun else 0.0
-    state = "waiting"
-    if ended:
-        state = ABANDONED if rows and all(r.state == ABANDONED for r in rows) else DONE
-    elif running or done:
-        state = RUNNING
-    figures = _figures(stage, rows)
-    return StageStatus(
-        stage=stage,
-        state=state,
-        units=len(rows),
-        units_done=len(done),
-        seconds=seconds,
-        figures=figures,
-        eta_seconds=_eta(stage, rows, figures, seconds) if state == RUNNING else None,
-    )
+#: Nobody was asked: of a context without a cluster.
+ALONE = Looked(master=False, loops=[], turns={})
 
 
-def _figures(stage: str, rows: Sequence[StageRow]) -> dict[str, Any]:
-    """Sums over shards and chunks; of a single unit its result, else its progress."""
-    if stage not in ("selfplay", "evaluate"):
-        row = rows[0]
-        found = row.result or row.progress or {}
-        return {k: v for k, v in found.items() if isinstance(v, int | float | str | bool)}
-    parts = [row.result or row.progress or {} for row in rows]
-    total: dict[str, Any] = {
-        key: sum(part.get(key, 0) for part in parts)
-        for key in ("games", "positions", "plies", "wins", "evaluations")
-        if any(key in part for part in parts)
-    }
-    if stage == "selfplay":
-        total["planned_games"] = sum(int(row.spec.get("games", 0)) for row in rows)
-    return total
-
-
-def _eta(
-    stage: str, rows: Sequence[StageRow], figures: dict[str, Any], seconds: float
-) -> float | None:
-    if stage == "selfplay":
-        games, planned = figures.get("games", 0), figures.get("planned_games", 0)
-        return None if not games or seconds < 1.0 else seconds * (planned - games) / games
-    if stage == "evaluate":  # at most: a gate may be decided before
-        done = sum(_share(row) for row in rows)
-        return None if not done else seconds * (len(rows) - done) / done
-    eta = (rows[0].progress or {}).get("eta") if rows else None
-    return None if eta is None else float(eta)
-
-
-def _share(row: StageRow) -> float:
-    """How much of a unit is done, 0 to 1."""
-    if row.state in (DONE, ABANDONED):
-        return 1.0
-    progress = row.progress or {}
-    return float(progress.get("games", 0)) / float(progress.get("of", 1) or 1)
-
-
-def _sentence(
-    run: RunRow,
-    stage: StageStatus | None,
-    rows: Sequence[StageRow],
-    gates: Sequence[dict[str, Any]],
-) -> str:
-    if stage is None:
-        if run.state == runs.CLOSED:
-            return f"nothing: run {run.iteration} is closed ({run.outcome}: {run.reason})"
-        return "the reconciler, to issue its next stage"
-    own = [row for row in rows if row.stage == stage.stage]
-    if stage.state == "waiting":
-        queue = QUEUE.get(stage.stage, "control")
-        before = [row for row in own if row.error]
-        again = f", again after: {before[0].error}" if before else ""
-        return f"a worker that {DOING[stage.stage]} (queue {queue}){again}"
-    figures = stage.figures
-    match stage.stage:
-        case "selfplay":
-            games, planned = figures.get("games", 0), figures["planned_games"]
-            rate = games / stage.seconds if stage.seconds > 0 else 0.0
-            text = (
-                f"{planned} selfplay games: {games} there "
-                f"({stage.units_done} of {stage.units} shards), {rate:.1f} games/s, "
-                f"{figures.get('positions', 0)} positions"
-            )
-            if not games and figures.get("evaluations"):
-                text += f", the first games are under way ({figures['evaluations']} evaluations)"
-        case "parity" if "moves" in figures:
-            text = (
-                f"the parity gate: {figures['games']} of {figures['of']} games, "
-                f"{figures['moves']} moves compared with the oracle"
-            )
-        case "train" if "step" in figures:
-            text = (
-                f"training: step {figures['step']} of {figures['of']}, loss {figures['loss']:.3f}"
-            )
-        case "evaluate":
-            each = ", ".join(
-                f"{g['gate']} {g['wins']}-{g['losses']}{elo_text(g)} ({g['low']:.2f}-{g['high']:.2f}, "
-                f"needs {g['bound']:.2f}: {g['decision']})"
-                for g in gates
-            )
-            under_way = sum((r.progress or {}).get("games", 0) for r in own if r.state == RUNNING)
-            text = f"the gates: {each}; {under_way} more games are over in running tasks"
-        case _:
-            text = f"a stage that {DOING[stage.stage]}"
-    silent = [row for row in own if row.state == PENDING]
-    if stage.units > 1 and silent and not any(row.state == RUNNING for row in own):
-        text += "; no worker is at it"
-    return text
-
-
-def config_status(ctx: Context, config: str) -> ConfigStatus:
-    """A config as the ledger and its files have it."""
+def config_status(
+    ctx: Context, config: str, files: Files | None = None, looked: Looked = ALONE
+) -> ConfigStatus:
+    """A config as the ledger and its files have it; every file is read where no `files` says less."""
     with ctx.ledger.read() as tx:
+        last = runs.last_run(tx, config)
+        run = None if last is None else run_status(tx, last, looked.workers)
+        waits = wait_of(tx, ctx, config, last, run, looked)
         champion = _champion(tx, config)
         newest = models.newest_accepted(tx, config)
-        last = runs.last_run(tx, config)
-        run = None if last is None else run_status(tx, last)
-        played = [
-            s for s in games.all_shards(tx) if s.config == config and s.state == games.INGESTED
-        ]
+        played = games.ingested_shards(tx, config)
         counted = games.count_games(tx, config)
         positions = games.count_positions(tx, config)
         quarantined = len(games.faulty_games(tx, config))
         promotions = len(models.promotions_of(tx, config))
     said = None if newest is None else _model(newest)
+    files = files or Files(ctx.home, afresh=True)
     read, unreadable = 0, []
     for shard in played:
-        path = ctx.blobs.path(str(shard.path))
-        count = count_records(path)
+        count = files.games(ctx.blobs.path(str(shard.path)), shard.games or 0)
         if count is None:
             unreadable.append(str(shard.path))
         else:
             read += count
-    files = {str(m["file"]): str(m["sha256"]) for m in (champion, said) if m is not None}
-    unreadable += [f for f, sha256 in files.items() if not _is_whole(ctx.blobs.path(f), sha256)]
+    named = {str(m["file"]): str(m["sha256"]) for m in (champion, said) if m is not None}
+    unreadable += [f for f, sha256 in named.items() if not files.whole(ctx.blobs.path(f), sha256)]
     return ConfigStatus(
         config=config,
+        stage=waits.stage,
+        waits_for=waits.waits_for,
+        have=waits.have,
+        need=waits.need,
+        unit=waits.unit,
+        eta_seconds=waits.eta_seconds,
         champion=champion,
         newest=said,
         promotions=promotions,
         games_in_ledger=counted,
         games_in_shards=read,
         positions=positions,
+        positions_needed=_needed(ctx, config, last),
         quarantined=quarantined,
         unreadable=unreadable,
         run=run,
     )
 
 
-def _is_whole(path: Path, sha256: str) -> bool:
-    try:
-        return file_sha256(path) == sha256
-    except OSError:
-        return False
+def wait_of(
+    tx: Tx,
+    ctx: Context,
+    config: str,
+    last: RunRow | None,
+    run: RunStatus | None,
+    looked: Looked = ALONE,
+) -> Wait:
+    """What a config waits for: its open run, else what there is between two."""
+    if run is not None and run.state == runs.OPEN:
+        return Wait(
+            run.stage or "reconcile", run.waits_for, run.have, run.need, run.unit, run.eta_seconds
+        )
+    settings = ctx.settings.of(Config.parse(config))
+    training = Amount(
+        games.count_positions(tx, config), settings.training.min_samples_to_trigger, "positions"
+    )
+    around = Around(
+        now=tx.now,
+        master=looked.master,
+        listed=config in ctx.settings.loop.configs,
+        auto=settings.training.auto_trigger,
+        max_iterations=settings.loop.max_iterations,
+        tick_seconds=settings.cluster.tick_interval_seconds,
+        turn=looked.turns.get(config),
+        loops=[row for row in looked.loops if config in configs_of(row)],
+    )
+    return between(config, last, training, around)
+
+
+def configs_of(loop: loops.LoopRow) -> list[str]:
+    """The configs that a loop was asked to work on."""
+    named = loop.details.get("configs", [])
+    return [str(name) for name in named] if isinstance(named, list) else []
+
+
+def _needed(ctx: Context, config: str, last: RunRow | None) -> int:
+    """Positions that a training needs: as the open run was planned, else by the settings of now."""
+    if last is not None and last.state == runs.OPEN:
+        planned = last.plan.get("training", {}).get("min_samples_to_trigger")
+        if planned is not None:
+            return int(planned)
+    return ctx.settings.of(Config.parse(config)).training.min_samples_to_trigger
 
 
 def _model(row: models.ModelRow) -> dict[str, Any]:
@@ -316,12 +204,8 @@ def _champion(tx: Tx, config: str) -> dict[str, Any] | None:
 
 
 def known_configs(ctx: Context) -> list[str]:
-    """Configs with a run, then those that the settings name."""
+    """Configs with a run, then those that the settings or a loop name."""
     with ctx.ledger.read() as tx:
         seen = runs.configs(tx)
-    return seen + [c for c in ctx.settings.loop.configs if c not in seen]
-
-
-def file_of(ctx: Context, relative: str) -> Path:
-    """Where a file of the ledger lies."""
-    return ctx.blobs.path(relative)
+        asked = [config for row in loops.all_loops(tx) for config in configs_of(row)]
+    return list(dict.fromkeys([*seen, *ctx.settings.loop.configs, *asked]))

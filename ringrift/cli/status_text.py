@@ -1,0 +1,268 @@
+"""An overview as a person reads it: one screen for a handful of configs, a line each for many.
+
+    print("\\n".join(screen(overview(ctx, look(ctx.home)), width=100)))
+
+The words are told again by nobody else: `ringrift status`, `ringrift master-loop --status` and its
+console print these lines.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ringrift.cli.watch import TITLES, clock, figures_text, gate_text
+
+if TYPE_CHECKING:
+    from ringrift.pipeline.overview import LoopStatus, Overview
+    from ringrift.pipeline.status import ConfigStatus
+
+#: With more configs than this each has one line.
+ROOMY = 5
+
+#: Stages of a config that has no open run, as the table calls them.
+BETWEEN = {
+    "turn": "its turn",
+    "rest": "a rest",
+    "breaker": "breaker open",
+    "finished": "finished",
+    "nobody": "nobody",
+    "reconcile": "reconciler",
+}
+
+
+def screen(found: Overview, width: int | None = None, *, details: bool = False) -> list[str]:
+    """The whole overview, cut to so many columns; `details` tells all of each config."""
+    text = [*head_lines(found), ""]
+    if details:
+        for one in found.configs:
+            text += [*detail_lines(one, found.home, found.at), ""]
+        text.pop()
+    else:
+        text += config_lines(found)
+    return [line if width is None else cut(line, width) for line in text]
+
+
+def cut(line: str, width: int) -> str:
+    """A line of at most so many columns; what is cut off is shown to be."""
+    return line if len(line) <= width else line[: max(0, width - 1)] + "…"
+
+
+def head_lines(found: Overview) -> list[str]:
+    """Who steers, who works, what is queued, what failed."""
+    text = [f"state      {found.home}", f"master     {master_text(found)}"]
+    if not found.broker.answers:
+        text.append(f"broker     {found.broker.said}")
+    text += [f"{one.said.name:<10} {loop_text(one, found.at)}" for one in found.loops]
+    text.append(f"workers    {_workers(found)}")
+    if found.broker.answers or found.nodes:
+        text.append(f"queues     {_queues(found)}")
+    if found.failures:
+        last = found.failures[-1]
+        of = f"{last.config}: " if last.config else ""
+        text.append(
+            f"failures   {found.failures_last_hour} in the last hour; {clock(found.at - last.at)} ago "
+            f"{last.kind} {of}{_one_line(last.text)}"
+        )
+    if found.files_unread:
+        text.append(
+            f"files      {found.files_unread} not read yet; `ringrift status --check` reads all"
+        )
+    return text
+
+
+def master_text(found: Overview) -> str:
+    """Who holds the master lease."""
+    master = found.master
+    who = "" if master.owner is None else _process(master.owner)
+    since = "" if master.since is None else f" for {clock(max(0.0, found.at - master.since))}"
+    if master.state == "held":
+        left = master.seconds_left or 0.0
+        gone = f"; its process is gone, the lease ends in {left:.0f} s" if master.gone else ""
+        return f"at work: {who}, fence {master.fence},{since or ' just now'}{gone}"
+    if master.state == "unknown":
+        gone = "; its process is gone" if master.gone else ""
+        last = f"; the last was {who}, fence {master.fence}{gone}" if who else ""
+        return f"not known, the broker does not answer{last}"
+    return "none" + (f"; the last was {who}, fence {master.fence}" if who else "")
+
+
+def loop_text(one: LoopStatus, at: float) -> str:
+    """A loop beside the master: its state, since when, why, until when."""
+    said = one.said
+    if said.state == "stopped":
+        why = f": {said.reason}" if said.reason else ""
+        return f"stopped {clock(max(0.0, at - said.since))} ago{why}"
+    if not one.alive:
+        return (
+            f"gone: {_process(said.owner)} was {said.state} and has said nothing for "
+            f"{clock(one.silent_seconds)}"
+        )
+    word = {"deferred": "DEFERRED", "open": "circuit open", "cooldown": "rests"}.get(
+        said.state, said.state
+    )
+    text = f"{word} for {clock(max(0.0, at - said.since))}"
+    if said.state == "running" and said.config:
+        text += f", on {said.config}"
+    if said.reason:
+        text += f": {_one_line(said.reason)}"
+    if said.until is not None:
+        text += f"; looks again in {clock(max(0.0, said.until - at))}"
+    breaker = said.breaker or {}
+    if said.state != "open" and breaker.get("state") not in (None, "closed"):
+        text += f"; circuit breaker {breaker['state']}"
+    return text
+
+
+def _process(owner: str) -> str:
+    """`host:123:ab12` as `process 123 on host`."""
+    host, _, rest = owner.partition(":")
+    return f"process {rest.partition(':')[0]} on {host}"
+
+
+def _workers(found: Overview) -> str:
+    names = [node.name for node in found.nodes]
+    hosts = {name.partition("@")[2] for name in names}
+    if len(hosts) == 1:
+        names = [name.partition("@")[0] for name in names]
+    return " ".join(names) if names else "none is up"
+
+
+def _queues(found: Overview) -> str:
+    parts = []
+    for one in found.queues:
+        waiting = "?" if one.waiting is None else str(one.waiting)
+        parts.append(f"{one.queue} {waiting} waiting, {one.busy} of {one.slots} slots busy")
+    return " · ".join(parts)
+
+
+def config_lines(found: Overview) -> list[str]:
+    """A table of the configs, each with what it waits for: below it, or beside it where there are many."""
+    if not found.configs:
+        return ["no config: `ringrift training-loop --config hex8:2` begins one"]
+    rows = [_row(one) for one in found.configs]
+    head = ("config", "run", "stage", "there", "needed", "when", "champion")
+    wide = [max(len(row[n]) for row in [head, *rows]) for n in range(len(head))]
+    many = len(rows) > ROOMY
+
+    def line(row: tuple[str, ...]) -> str:
+        right = (3, 5)
+        cells = [
+            cell.rjust(wide[n]) if n in right else cell.ljust(wide[n]) for n, cell in enumerate(row)
+        ]
+        return "  ".join(cells).rstrip()
+
+    text = [line(head) + ("  waits for" if many else "")]
+    for one, row in zip(found.configs, rows, strict=True):
+        told = _one_line(one.waits_for)
+        if many:
+            text.append(f"{line(row).ljust(sum(wide) + 2 * (len(wide) - 1))}  {told}")
+        else:
+            text += [line(row), f"  waits for {told}"]
+        text += [f"  {mark}" for mark in marks(one, found.home)]
+    return text
+
+
+def _row(one: ConfigStatus) -> tuple[str, ...]:
+    """config, run, stage, there, needed, when, champion."""
+    run = "-" if one.run is None else f"#{one.run.iteration}"
+    if one.run is not None and one.run.state != "open":
+        run += f" {one.run.outcome}"
+    have = "" if one.have is None else f"{one.have:.0f}"
+    need = one.unit or "" if one.need is None else f"of {one.need:.0f} {one.unit}"
+    champion = "-"
+    if one.champion is not None:
+        more = f" ({one.promotions} promotions)" if one.promotions > 1 else ""
+        champion = f"{one.champion['sha256'][:12]}{more}"
+    stage = BETWEEN.get(one.stage) or TITLES.get(one.stage, one.stage)
+    return (one.config, run, stage, have, need, when(one.eta_seconds), champion)
+
+
+def when(seconds: float | None) -> str:
+    """`~2:10`, or nothing where nobody knows."""
+    return "" if seconds is None else f"~{clock(seconds)}"
+
+
+def marks(one: ConfigStatus, home: str) -> list[str]:
+    """What somebody should look at before anything else."""
+    text = []
+    if one.games_in_ledger != one.games_in_shards:
+        text.append(f"games      {games_text(one)}")
+    text += [f"BROKEN     {name}: gone or damaged" for name in one.unreadable]
+    if one.quarantined:
+        text.append(
+            f"quarantine {one.quarantined} of the games differ from the oracle or from what "
+            f"they say, and are left out of datasets: {home}/quarantine"
+        )
+    if one.run is not None:
+        text += [f"WARNING    {warning}" for warning in one.run.warnings]
+    return text
+
+
+def games_text(one: ConfigStatus) -> str:
+    """Games in the ledger and in the shards, and whether they agree."""
+    agree = "the same" if one.games_in_ledger == one.games_in_shards else "DIFFERENT"
+    return (
+        f"{one.games_in_ledger} in the ledger, {one.games_in_shards} in the "
+        f"shards ({agree}), {one.positions} positions"
+    )
+
+
+def detail_lines(one: ConfigStatus, home: str, at: float) -> list[str]:
+    """All of a config: champion with its evidence, games, the stages of its run, what it waits for."""
+    text = [one.config]
+    champion = one.champion
+    if champion is None:
+        text.append("  champion   none yet")
+    else:
+        since = clock(max(0.0, at - champion["since"]))
+        text.append(f"  champion   {champion['sha256']}")
+        text.append(f"             {home}/{champion['file']}, for {since}")
+        text += [f"  gauntlet   {gate_text(gate)}" for gate in champion["gates"]]
+    if one.newest is not None and (champion is None or one.newest["sha256"] != champion["sha256"]):
+        text.append(f"  selfplay   {one.newest['sha256']} ({one.newest['kind']})")
+    text.append(f"  games      {games_text(one)} (a training needs {one.positions_needed})")
+    text += [f"  {mark}" for mark in marks(one, home) if not mark.startswith("games ")]
+    run = one.run
+    if run is not None:
+        where = run.stage or f"closed, {run.outcome}"
+        text.append(f"  run        #{run.iteration} {run.run_id[:12]}: {where}")
+        text += _stage_lines(one) if run.state == "open" else [f"  outcome    {run.reason}"]
+    text.append(f"  waits for  {one.waits_for}")
+    amount = _amount_text(one)
+    if amount:
+        text.append(f"  there      {amount}")
+    return text
+
+
+def _stage_lines(one: ConfigStatus) -> list[str]:
+    """The stages of an open run that have begun."""
+    assert one.run is not None
+    text = []
+    for stage in one.run.stages:
+        if stage.state == "waiting" and stage.stage != one.run.stage:
+            continue
+        units = f"{stage.units_done}/{stage.units}"
+        took = clock(stage.seconds) if stage.seconds else ""
+        figures = figures_text(stage, one.run.gates)
+        text.append(
+            f"    {TITLES[stage.stage]:<11} {stage.state:<8} {units:>7} {took:>8}  {figures}".rstrip()
+        )
+    return text
+
+
+def _amount_text(one: ConfigStatus) -> str:
+    """`412 of 1000 games, about 2:10 to go, the run about 12:00`."""
+    parts = []
+    if one.have is not None:
+        of = "" if one.need is None else f" of {one.need:.0f}"
+        parts.append(f"{one.have:.0f}{of} {one.unit}")
+    if one.eta_seconds is not None:
+        parts.append(f"about {clock(one.eta_seconds)} to go")
+    whole = None if one.run is None else one.run.run_eta_seconds
+    if whole is not None:
+        parts.append(f"about {clock(whole)} until the run is closed")
+    return ", ".join(parts)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

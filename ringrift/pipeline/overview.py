@@ -1,0 +1,256 @@
+"""Everything that a person asks of a cluster at one moment: who steers, who works, what waits, what failed.
+
+    found = overview(ctx, look(ctx.home))       # ringrift.celery_look.look asks the broker
+
+The ledger is read, the broker is told of: where it is away, the overview says so and holds the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from ringrift.pipeline import capacity
+from ringrift.pipeline.context import Context
+from ringrift.pipeline.events import Kind
+from ringrift.pipeline.file_looks import Files
+from ringrift.pipeline.lease import Holder
+from ringrift.pipeline.nodes import Node
+from ringrift.pipeline.owner import is_dead
+from ringrift.pipeline.status import ConfigStatus, Looked, config_status, known_configs
+from ringrift.pipeline.waits import Turn
+from ringrift.store import events, loops
+from ringrift.store.events import EventRow
+from ringrift.store.ledger import MASTER, FenceRow, fence_row
+from ringrift.store.loops import LoopRow
+
+#: What somebody should look at, newest last.
+FAILURES: Final = (
+    Kind.STAGE_FAILED,
+    Kind.STAGE_ABANDONED,
+    Kind.RUN_FAILED,
+    Kind.MODEL_ROLLED_BACK,
+    Kind.REGRESSION_DETECTED,
+    Kind.QUALITY_REFUSED,
+    Kind.BLOB_QUARANTINED,
+    Kind.GAME_QUARANTINED,
+    Kind.LEASE_LOST,
+    Kind.CIRCUIT_OPENED,
+    Kind.HOOK_FAILED,
+)
+
+#: How many of them are shown, and how far back they are counted.
+SHOWN_FAILURES, FAILURE_SECONDS = 3, 3600.0
+
+#: A loop that has said nothing for so long is not at work any more, whatever it said last. They
+#: give a sign of life several times a minute.
+SILENT_SECONDS = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerLook:
+    """What the broker said, or that it said nothing."""
+
+    answers: bool
+    #: Whether there is one, as far as can be told: without one nobody holds a lease.
+    expected: bool
+    #: Where it is, without its password, or why it does not answer.
+    said: str
+    #: Who holds which lease.
+    leases: Mapping[str, Holder] = field(default_factory=dict)
+    #: Messages that nobody has taken, by queue.
+    waiting: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MasterStatus:
+    """Who holds the master lease."""
+
+    #: held, free, or unknown where the broker does not answer.
+    state: str
+    #: Machine, process and a random part; of the last holder, where nobody holds it now.
+    owner: str | None
+    fence: int | None
+    #: When it was taken, seconds since 1970.
+    since: float | None
+    #: Seconds until it expires unless it is renewed.
+    seconds_left: float | None
+    #: Whether its process, on this machine, is known to be gone: the lease only runs out.
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LoopStatus:
+    """Another loop, as it said last."""
+
+    said: LoopRow
+    #: Seconds since its last sign of life.
+    silent_seconds: float
+    #: Whether it is at work: not stopped, not silent, its process not known to be gone.
+    alive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStatus:
+    """One queue."""
+
+    queue: str
+    #: Messages that nobody has taken, None where the broker does not answer.
+    waiting: int | None
+    workers: int
+    slots: int
+    #: Units at work.
+    busy: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Something that went wrong: the event that tells it."""
+
+    seq: int
+    #: Seconds since 1970.
+    at: float
+    kind: str
+    config: str | None
+    run: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """All of it. `as_dict` is what `ringrift status --json` prints."""
+
+    home: str
+    #: Seconds since 1970, by the ledger's clock.
+    at: float
+    broker: BrokerLook
+    master: MasterStatus
+    loops: list[LoopStatus]
+    nodes: list[Node]
+    queues: list[QueueStatus]
+    #: The newest ones, and how many there were within the last hour.
+    failures: list[Failure]
+    failures_last_hour: int
+    configs: list[ConfigStatus]
+    #: Files that there was no time to read: `--check` reads all of them.
+    files_unread: int
+
+    @property
+    def wrong(self) -> bool:
+        """Whether files are not what the ledger says."""
+        return any(c.games_in_ledger != c.games_in_shards or c.unreadable for c in self.configs)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON; configs by name."""
+        whole = asdict(self)
+        whole["configs"] = {c.config: c.as_dict() for c in self.configs}
+        whole["loops"] = [
+            {**asdict(one.said), "silent_seconds": one.silent_seconds, "alive": one.alive}
+            for one in self.loops
+        ]
+        return whole
+
+
+def overview(
+    ctx: Context,
+    broker: BrokerLook,
+    configs: Sequence[str] | None = None,
+    files: Files | None = None,
+) -> Overview:
+    """Everything at one moment, of these configs or of all. `files` None: only earlier looks at them count."""
+    names = known_configs(ctx) if configs is None else list(configs)
+    files = files or Files(ctx.home, seconds=0.0)
+    with ctx.ledger.read() as tx:
+        now = tx.now
+        master = _master(fence_row(tx, MASTER), broker)
+        found = [_loop(row, now) for row in loops.all_loops(tx)]
+        up = capacity.standing(tx)
+        workers = capacity.capacities(tx)
+        failed = [_failure(row) for row in events.last_events(tx, SHOWN_FAILURES, kinds=FAILURES)]
+        lately = events.count_since(tx, FAILURES, now - FAILURE_SECONDS)
+    looked = Looked(
+        master=None if master.state == "unknown" else master.state == "held",
+        loops=[one.said for one in found if one.alive],
+        turns=_turns(ctx) if master.state == "held" else {},
+        workers=workers,
+    )
+    told = [config_status(ctx, name, files, looked) for name in names]
+    files.keep()
+    return Overview(
+        home=str(ctx.home),
+        at=now,
+        broker=broker,
+        master=master,
+        loops=found,
+        nodes=up,
+        queues=[
+            QueueStatus(
+                one.queue,
+                broker.waiting.get(one.queue, 0) if broker.answers else None,
+                one.workers,
+                one.slots,
+                one.busy,
+            )
+            for one in workers.values()
+        ],
+        failures=failed,
+        failures_last_hour=lately,
+        configs=told,
+        files_unread=files.unread,
+    )
+
+
+def _master(last: FenceRow | None, broker: BrokerLook) -> MasterStatus:
+    """Who holds the master lease: the broker knows whether, SQL since when."""
+    holder = broker.leases.get(MASTER)
+    if holder is not None:
+        since = last.taken_at if last is not None and last.owner == holder.owner else None
+        gone = is_dead(holder.owner)
+        return MasterStatus("held", holder.owner, holder.fence, since, holder.seconds_left, gone)
+    state = "free" if broker.answers or not broker.expected else "unknown"
+    if last is None:
+        return MasterStatus(state, None, None, None, None, gone=False)
+    gone = is_dead(last.owner)
+    return MasterStatus(state, last.owner, last.number, last.taken_at, None, gone)
+
+
+def _loop(row: LoopRow, now: float) -> LoopStatus:
+    silent = max(0.0, now - row.updated_at)
+    alive = row.state != loops.STOPPED and silent <= SILENT_SECONDS and not is_dead(row.owner)
+    return LoopStatus(row, silent, alive)
+
+
+def _turns(_ctx: Context) -> dict[str, Turn]:
+    """What the master decides about each config now."""
+    return {}
+
+
+def _failure(row: EventRow) -> Failure:
+    return Failure(row.seq, row.created_at, row.kind, row.config, row.run_id, failure_text(row))
+
+
+def failure_text(row: EventRow) -> str:
+    """What went wrong, in one line."""
+    about = row.payload
+    why = str(about.get("error") or about.get("reason") or row.fault or "")
+    unit = (
+        f"{about['stage']} {str(about.get('unit') or '')[:12]}".strip() if "stage" in about else ""
+    )
+    match row.kind:
+        case Kind.STAGE_FAILED:
+            return f"{unit}, attempt {about.get('attempt')}: {why}"
+        case Kind.STAGE_ABANDONED:
+            return f"{unit} given up after {about.get('failures')} failures: {why}"
+        case Kind.LEASE_LOST:
+            return f"{about.get('owner')} lost the {about.get('lease')} lease"
+        case Kind.CIRCUIT_OPENED:
+            return f"circuit breaker {about.get('breaker')} opened: {why}"
+        case Kind.REGRESSION_DETECTED:
+            return f"{str(about.get('model'))[:12]} is weaker than {str(about.get('against'))[:12]}"
+        case Kind.BLOB_QUARANTINED | Kind.GAME_QUARANTINED:
+            return f"{about.get('path')}: {why}"
+        case Kind.HOOK_FAILED:
+            return f"hook {about.get('hook')}: {why}"
+        case _:
+            return why

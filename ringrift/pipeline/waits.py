@@ -1,0 +1,164 @@
+"""What a config waits for while none of its runs is open: positions, its turn, a rest, a loop at all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ringrift.pipeline.run_status import Amount
+from ringrift.store import loops, runs
+from ringrift.store.loops import LoopRow
+from ringrift.store.runs import RunRow
+
+#: A config's stage while it has no open run: waits for its turn, rests, is kept back by a circuit
+#: breaker, has done what it was asked to, or nobody works on it.
+TURN, REST, BREAKER, FINISHED, NOBODY = "turn", "rest", "breaker", "finished", "nobody"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What is waited for, with figures."""
+
+    #: A stage of a run (`store.stages.ORDER`), or one of those above.
+    stage: str
+    #: One sentence.
+    waits_for: str
+    #: How much is there and how much is needed, None where it is no amount.
+    have: float | None = None
+    need: float | None = None
+    unit: str | None = None
+    #: Seconds, None where nothing tells.
+    eta_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What the master decides about a config now: `pipeline.scheduling`."""
+
+    #: Whether it opens a run at its next look.
+    opens: bool
+    #: Why, with figures.
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What is at work around a config, at one moment."""
+
+    #: Seconds since 1970.
+    now: float
+    #: Whether a master loop is at work; None where the broker cannot be asked.
+    master: bool | None
+    #: Whether the master works on it: it is one of loop.configs.
+    listed: bool
+    #: training.auto_trigger of the config.
+    auto: bool
+    #: loop.max_iterations, 0 for no end.
+    max_iterations: int
+    #: Seconds between two looks of the master.
+    tick_seconds: float
+    #: What the master decides about it, None where that was not asked.
+    turn: Turn | None
+    #: The other loops that work on it and are alive.
+    loops: Sequence[LoopRow]
+
+
+def between(config: str, last: RunRow | None, training: Amount, around: Around) -> Wait:
+    """What a config without an open run waits for.
+
+    Positions, where its last run had too few of them; the text says too what keeps the next run.
+    """
+    found = _who(config, last, around)
+    if last is None or last.outcome != runs.COLLECTED or training.need is None:
+        return found
+    missing = training.need - training.have
+    if missing <= 0 or found.stage in (NOBODY, FINISHED):
+        return found
+    return Wait(
+        found.stage,
+        f"{training.need:.0f} positions to train on: {training.have:.0f} there; next: "
+        f"{found.waits_for}",
+        training.have,
+        training.need,
+        training.unit,
+        _by_runs_like(last, missing),
+    )
+
+
+def _by_runs_like(last: RunRow, missing: float) -> float | None:
+    """Seconds until so many positions are there, by runs like the last one."""
+    made = (last.totals or {}).get("positions", 0)
+    if not made or last.closed_at is None:
+        return None
+    return math.ceil(missing / made) * (last.closed_at - last.opened_at)
+
+
+def _who(config: str, last: RunRow | None, around: Around) -> Wait:
+    """Who opens the next run, and what keeps it from that."""
+    by_hand = f"`ringrift training-loop --config {config}`"
+    master = around.master and around.listed
+    loop = next((row for row in around.loops if row.state != loops.STOPPED), None)
+    if loop is not None and loop.state != loops.DEFERRED:
+        return _of_loop(config, loop, around)
+    if master and around.auto:
+        return _of_master(last, around)
+    if loop is not None:  # deferred, and the master does not work on this config
+        return Wait(
+            TURN,
+            f"the {loop.name} loop, which stepped back: {loop.reason or 'a master loop is at work'}",
+            eta_seconds=None,
+        )
+    if around.master and not around.listed:
+        return Wait(NOBODY, f"a loop: it is none of the master's loop.configs; {by_hand}")
+    if around.master and not around.auto:
+        return Wait(NOBODY, f"somebody to ask: training.auto_trigger is off; {by_hand}")
+    if around.master is None:
+        return Wait(NOBODY, f"the broker, to know whether a master loop is at work; or {by_hand}")
+    return Wait(NOBODY, f"a loop: none is at work; `ringrift up`, or {by_hand}")
+
+
+def _of_master(last: RunRow | None, around: Around) -> Wait:
+    """What the master makes of a config."""
+    done = 0 if last is None else last.iteration
+    if around.max_iterations and done >= around.max_iterations:
+        return Wait(
+            FINISHED,
+            f"nothing: {done} of {around.max_iterations} iterations are closed (loop.max_iterations)",
+            done,
+            around.max_iterations,
+            "iterations",
+        )
+    if around.turn is None or around.turn.opens:
+        why = "" if around.turn is None else f" ({around.turn.reason})"
+        return Wait(
+            TURN,
+            f"the master's next look, within {around.tick_seconds:g} s, to open its next run{why}",
+            eta_seconds=around.tick_seconds,
+        )
+    return Wait(TURN, f"its turn: {around.turn.reason}")
+
+
+def _of_loop(config: str, loop: LoopRow, around: Around) -> Wait:
+    """What another loop makes of a config."""
+    left = None if loop.until is None else max(0.0, loop.until - around.now)
+    why = f": {loop.reason}" if loop.reason else ""
+    if loop.state == loops.OPEN:
+        return Wait(
+            BREAKER,
+            f"the {loop.name} loop to try again, since its circuit breaker is open{why}",
+            eta_seconds=left,
+        )
+    if loop.state == loops.COOLDOWN and loop.until is not None:
+        whole = loop.until - loop.since
+        return Wait(
+            REST,
+            f"the end of a rest of {whole:.0f} s of the {loop.name} loop",
+            min(whole, max(0.0, around.now - loop.since)),
+            whole,
+            "seconds",
+            left,
+        )
+    if loop.config is not None and loop.config != config:
+        return Wait(TURN, f"its turn: the {loop.name} loop works on {loop.config}")
+    return Wait(TURN, f"the {loop.name} loop to open its next run")
