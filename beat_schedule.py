@@ -78,4 +78,19 @@ SCHEDULE: Final = (
         queue=CPU,
         why="moves files of games away that no row of the ledger names",
     ),
+    Entry(
+        task="cpu.prune",
+        profile=STANDARD,
+        period="models.prune_interval_seconds",
+        queue=CPU,
+        why="gives up the files of old models; a day of promotions fills no disk",
+    ),
+    Entry(
+        task="cpu.distribute",
+        profile=STANDARD,
+        period="models.sync_interval_seconds",
+        queue=CPU,
+        why="takes models to models.distribute_to: makes up for what was missed, since each training"
+        " and promotion does so at once",
+    ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ringrift.celery import app
-from ringrift.pipeline import strays
+from ringrift.pipeline import model_files, strays
 from ringrift.pipeline.hooks import hand_over
 from workers.context import context, master
 from workers.stage import work
@@ -26,6 +26,23 @@ def look_for_strays(fence: int) -> None:
     """Move files of games away that no row of the ledger names."""
     with master(fence) as ctx:
         strays.look(ctx)
+
+
+@app.task(name="cpu.prune", time_limit=LIMIT, ignore_result=True)
+def prune(fence: int) -> None:
+    """Give up the files of models that nothing needs."""
+    with master(fence) as ctx:
+        model_files.prune(ctx)
+
+
+@app.task(name="cpu.distribute", time_limit=LIMIT, ignore_result=True)
+def distribute(fence: int | None = None, config: str | None = None) -> None:
+    """Take the models that play to `models.distribute_to`: all of them by the clock, or those of a config."""
+    if fence is None:
+        model_files.distribute(context(), None if config is None else [config])
+        return
+    with master(fence) as ctx:
+        model_files.distribute(ctx)
 
 
 @app.task(name="cpu.parity", time_limit=LIMIT)

@@ -15,17 +15,23 @@ from typing import Any
 
 from celery import chain, chord
 from celery.canvas import Signature
+from celery.utils.log import get_task_logger
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from ringrift.celery import app
 from ringrift.errors import RingRiftError
-from ringrift.pipeline.dispatcher import Issue, register_dispatcher
+from ringrift.pipeline.dispatcher import Issue, register_courier, register_dispatcher
 from ringrift.store.ids import task_id
 from workers import control, cpu, gpu
 
+log = get_task_logger(__name__)
+
 #: Headers of one chord: 1000 take 7 s to send, 100 take 0.6 s.
 CHORD_LIMIT = 500
+
+#: A request to take models out that nobody took by then is left to the schedule.
+CARRY_SECONDS = 3600
 
 #: Task of each stage.
 TASKS = {
@@ -71,6 +77,14 @@ class CeleryDispatcher:
             raise BrokerAway(f"{issue.stage} could not be sent: {error}") from error
 
 
+def take_out(config: str) -> None:
+    """Have the models of a config taken to where they play; where that fails, the schedule does it later."""
+    try:
+        cpu.distribute.apply_async(kwargs={"config": config}, expires=CARRY_SECONDS)
+    except (OperationalError, RedisError) as error:
+        log.warning("models of %s are not taken out at once: %s", config, error)
+
+
 def flows(issue: Issue) -> list[Signature]:
     """Return the messages of an issue: a chord per CHORD_LIMIT units, or a chain."""
     following = [signature(issue.run_id, stage) for stage in FOLLOWING[issue.stage]]
@@ -95,6 +109,7 @@ def signature(run_id: str, stage: str, unit: str = "") -> Signature:
 
 def _register(**_: Any) -> None:
     register_dispatcher(CeleryDispatcher())
+    register_courier(take_out)
 
 
 # Loaded by the app before it is finalised, or by hand after that.

@@ -239,13 +239,13 @@ def _opponents(names: AgentNames, asked: str | None) -> dict[str, AgentSpec]:
 
 def _record(ledger: Ledger, result: MatchResult) -> None:
     """Put a match played by hand into the ledger, once."""
-    from ringrift.store.matches import MatchRow, add_games, add_match
+    from ringrift.store.matches import MANUAL, MatchRow, add_games, add_match
 
     spec = result.spec
     row = MatchRow(
         id=spec.id,
         config=str(spec.config),
-        purpose="manual",
+        purpose=MANUAL,
         a=spec.a.identity,
         b=spec.b.identity,
         seed=str(spec.seed),

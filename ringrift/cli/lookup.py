@@ -27,11 +27,12 @@ def open_existing_ledger() -> Ledger:
 def find_model(config: Config, name: str) -> tuple[str, Path]:
     """Return sha256 and file of a model by name, hash or file; see ringrift/models/registry.py."""
     from ringrift.models.registry import resolve
-    from ringrift.settings import home
+    from ringrift.settings import Settings, home
     from ringrift.store.blobs import BlobStore, file_sha256
 
     path = Path(name).expanduser()
     if path.is_file():  # needs no ledger
         return file_sha256(path), path
-    found = resolve(open_existing_ledger(), BlobStore(home()), config, name)
+    places = Settings.load().models.distribute_to
+    found = resolve(open_existing_ledger(), BlobStore(home()), config, name, places)
     return found.sha256, found.path

@@ -13,11 +13,13 @@ a path             a file of its own, known to the ledger or not
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ringrift.configs import Config
 from ringrift.errors import BadInput, nearest
+from ringrift.models.distribution import ensure
 from ringrift.store import models
 from ringrift.store.blobs import BlobStore, file_sha256
 from ringrift.store.ledger import Ledger, Tx
@@ -36,20 +38,30 @@ class FoundModel:
     path: Path
 
 
-def resolve(ledger: Ledger, blobs: BlobStore, config: Config, name: str) -> FoundModel:
-    """The model behind a name, its file verified; BadInput in one line if there is none."""
+def resolve(
+    ledger: Ledger, blobs: BlobStore, config: Config, name: str, places: Sequence[str] = ()
+) -> FoundModel:
+    """The model behind a name, its file verified; BadInput in one line if there is none.
+
+    A file that is not here is taken from the first of `places` that has it (`models.distribution`).
+    """
     path = Path(name).expanduser()
     if path.is_file():
         return FoundModel(file_sha256(path), path)
     with ledger.read() as tx:
-        row = _row(tx, config, name)
+        row = find(tx, config, name)
     if row.config != str(config):
         raise BadInput(f"model {row.sha256[:12]} plays {row.config}, not {config}")
-    return FoundModel(row.sha256, blobs.verify(blobs.path(row.path), row.sha256))
+    return FoundModel(row.sha256, ensure(blobs, row, places))
 
 
-def _row(tx: Tx, config: Config, name: str) -> models.ModelRow:
+def find(tx: Tx, config: Config | None, name: str) -> models.ModelRow:
+    """The row behind a name or a sha256; without a config a sha256 only. BadInput."""
     if name in NAMES:
+        if config is None:
+            raise BadInput(
+                f"{name} of which config? --config BOARD:PLAYERS says so, such as hex8:2"
+            )
         found = {"champion": _champion, "initial": models.initial_model}.get(
             name, models.newest_accepted
         )(tx, str(config))
@@ -73,10 +85,10 @@ def _champion(tx: Tx, config: str) -> models.ModelRow | None:
     return None if sha256 is None else models.get_model(tx, sha256)
 
 
-def path_of(ledger: Ledger, blobs: BlobStore, sha256: str) -> Path:
+def path_of(ledger: Ledger, blobs: BlobStore, sha256: str, places: Sequence[str] = ()) -> Path:
     """The verified file of a registered model."""
     with ledger.read() as tx:
         row = models.get_model(tx, sha256)
     if row is None:
         raise BadInput(f"model {sha256[:12]} is not in the ledger")
-    return blobs.verify(blobs.path(row.path), sha256)
+    return ensure(blobs, row, places)

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from ringrift.configs import Config
 from ringrift.errors import BadInput, Interrupted
+from ringrift.pipeline import model_files
 from ringrift.pipeline.context import Context, StageReport
 from ringrift.pipeline.gates import searching
 from ringrift.pipeline.plan import RunPlan
@@ -68,14 +69,15 @@ def _due(tx: Tx, config: Config, purpose: str, interval: float) -> bool:
 def newest_and_champion(tx: Tx, config: Config) -> list[str]:
     """sha256 of the newest trained model and the champion; one alone where they are the same."""
     champion = models.champion(tx, str(config))
-    trained = models.models_of(tx, str(config), models.CANDIDATE)
+    trained = [m for m in models.models_of(tx, str(config), models.CANDIDATE) if not m.pruned_at]
     return list(dict.fromkeys([m.sha256 for m in trained[-1:]] + [champion] if champion else []))
 
 
 def pool(tx: Tx, config: Config) -> list[str]:
-    """sha256 of the models of a tournament, oldest first: untrained, champions, newest."""
+    """sha256 of the models of a tournament, oldest first: untrained, champions, newest; those that have a file."""
     initial = models.initial_model(tx, str(config))
-    promoted = [row.model for row in models.promotions_of(tx, str(config))]
+    there = {row.sha256 for row in models.models_of(tx, str(config)) if row.pruned_at is None}
+    promoted = [row.model for row in models.promotions_of(tx, str(config)) if row.model in there]
     newest = newest_and_champion(tx, config)[:1]
     played = list(dict.fromkeys([*promoted, *newest]))[-POOL + 1 :]
     return [*([initial.sha256] if initial is not None else []), *played]
@@ -134,6 +136,7 @@ def play(ctx: Context, match: str) -> dict[str, Any]:
             model = models.get_model(tx, sha256)
         if model is None:
             raise BadInput(f"model {sha256[:12]} is not in the ledger")
+        model_files.bring(ctx, model, progress)
         return ctx.blobs.verify(ctx.blobs.path(model.path), sha256)
 
     size = spec.block_size

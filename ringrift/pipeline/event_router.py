@@ -72,9 +72,9 @@ def go_out(_ledger: Ledger, event: EventRow) -> None:
 
 
 def go_on_and_out(ledger: Ledger, event: EventRow) -> None:
-    """Take the files out, then bring the run forward: those who play its gates may lack the candidate."""
-    go_out(ledger, event)
+    """Bring the run forward, and take the files out: those who play its gates may lack the candidate."""
     go_on(ledger, event)
+    go_out(ledger, event)
 
 
 def note(_ledger: Ledger, event: EventRow) -> None:

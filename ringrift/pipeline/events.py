@@ -115,9 +115,9 @@ def model_pruned(tx: Tx, about: ModelPruned) -> bool:
     return append(tx, NewEvent.of(about, None, f"model/{about.config}", about.model))
 
 
-def model_distributed(tx: Tx, about: ModelDistributed, manifest: str) -> bool:
-    """A place has what a manifest names; `manifest` is its digest, so the same one is told once."""
-    return append(tx, NewEvent.of(about, None, f"distribution/{about.config}", manifest))
+def model_distributed(about: ModelDistributed, manifest: str) -> NewEvent:
+    """A place has what a manifest names; `manifest` is its digest, so the same one is told once there."""
+    return NewEvent.of(about, None, f"distribution/{about.config}", f"{about.target}/{manifest}")
 
 
 def of_node(tx: Tx, about: Payload, node: str, start: str, unit: str = "") -> bool:

@@ -14,6 +14,7 @@ from ringrift.pipeline import hooks
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.dispatcher import Issue, registered
 from ringrift.pipeline.event_router import relay, wire_pipeline_events
+from ringrift.pipeline.model_files import after_run
 from ringrift.pipeline.orchestrator import advance
 from ringrift.pipeline.stages import run_stage
 from ringrift.pipeline.task import FAILED, StageOutcome
@@ -66,7 +67,10 @@ def work_off(ctx: Context, run_id: str) -> RunRow:
             relay(ctx.ledger, router)
             hooks.hand_over(ctx)
 
-        return bring_to_end(ctx, run_id, dispatcher, tell)
+        run = bring_to_end(ctx, run_id, dispatcher, tell)
+        after_run(ctx, run.config)
+        tell()
+        return run
 
 
 def bring_to_end(

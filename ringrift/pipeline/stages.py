@@ -20,6 +20,7 @@ from ringrift.pipeline import decided, gauntlet, parity
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.cores import training_threads, usable_cores
 from ringrift.pipeline.events import Kind, blob_quarantined
+from ringrift.pipeline.model_files import training_folder
 from ringrift.pipeline.services import BadShard, ExportWork, ShardWork, TrainWork
 from ringrift.pipeline.task import Done, StageOutcome, Task, perform
 from ringrift.store import events as outbox
@@ -254,7 +255,7 @@ def train(task: Task) -> Done:
         dataset = games.dataset_of(tx, run.id)
     if dataset is None:
         raise BadInput(f"run {run.id[:12]} has no dataset to train on")
-    folder = ctx.home / "runs" / run.id[:16]
+    folder = training_folder(ctx.home, run.id)
     made = ctx.services.train(
         TrainWork(
             run_id=run.id,

@@ -12,6 +12,7 @@ import structlog
 
 from ringrift.configs import Config
 from ringrift.errors import BadInput, Interrupted, RingRiftError
+from ringrift.pipeline import model_files
 from ringrift.pipeline.context import Context, StageReport
 from ringrift.pipeline.events import PIPELINE, Kind, blob_quarantined
 from ringrift.pipeline.heartbeat import Work
@@ -93,11 +94,12 @@ class Task:
         return NewEvent(kind, self.run.id, stage, "", {**about, **payload})
 
     def model_path(self, sha256: str) -> Path:
-        """The verified file of a model; a broken one is quarantined and BadBlob raised."""
+        """The verified file of a model, fetched where it is not here; a broken one is quarantined and BadBlob raised."""
         with self.ctx.ledger.read() as tx:
             row = models.get_model(tx, sha256)
         if row is None:
             raise BadInput(f"model {sha256[:12]} is not in the ledger")
+        model_files.bring(self.ctx, row, self.work.progress)
         return self.verified(row.path, sha256)
 
     def verified(self, relative: str, sha256: str) -> Path:

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -87,17 +88,35 @@ class BlobStore:
             raise BadBlob(f"{url}: expected sha256 {expected}, found {blob.sha256}", blob.path)
         return blob
 
-    def push(self, path: Path, url: str) -> None:
-        """Copy a file to another store, verified before, under its own name, whole or not at all."""
-        self.verify(path, path.name[:64])
+    def push(self, path: Path, url: str, *, again: bool = False) -> bool:
+        """Copy a file to another store under its own name, whole or not at all; False if it is there.
+
+        Its bytes are hashed before, and again as they have arrived (BadBlob). A file that is there is
+        known by its size; `again` hashes that one, too, and replaces it where it is another.
+        """
+        expected = path.name[:64]
         filesystem, target = fsspec.url_to_fs(url)
         final = f"{target.rstrip('/')}/{path.name}"
-        if filesystem.exists(final) and filesystem.size(final) == path.stat().st_size:
-            return
+        if (
+            filesystem.exists(final)
+            and filesystem.size(final) == path.stat().st_size
+            and not (again and _hash_of(filesystem, final) != expected)
+        ):
+            return False
+        self.verify(path, expected)
         filesystem.makedirs(target, exist_ok=True)
-        aside = f"{target.rstrip('/')}/{ASIDE}{path.name}"
-        filesystem.put_file(str(path), aside)
-        filesystem.mv(aside, final)
+        aside = f"{target.rstrip('/')}/{ASIDE}{os.getpid()}-{secrets.token_hex(4)}-{path.name}"
+        try:
+            filesystem.put_file(str(path), aside)
+            found = _hash_of(filesystem, aside)
+            if found == expected:
+                filesystem.mv(aside, final)
+        finally:
+            with suppress(Exception):  # it is gone where all went well
+                filesystem.rm_file(aside)
+        if found != expected:
+            raise BadBlob(f"{url}: {path.name[:12]} arrived as sha256 {found}", path)
+        return True
 
     def verify(self, path: Path, expected: str) -> Path:
         """The path, if its bytes have this hash; else it is quarantined and BadBlob raised."""
@@ -188,6 +207,15 @@ def file_sha256(path: Path) -> str:
     """Hash of a file's bytes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _hash_of(filesystem: Any, path: str) -> str:
+    """Hash of a file of another store."""
+    hashed = hashlib.sha256()
+    with filesystem.open(path, "rb") as stream:
+        while chunk := stream.read(CHUNK):
+            hashed.update(chunk)
+    return hashed.hexdigest()
 
 
 @contextmanager

@@ -227,6 +227,17 @@ def count_since(tx: Tx, kinds: Sequence[str], since: float) -> int:
     return int(tx.conn.scalar(query) or 0)
 
 
+def all_of(tx: Tx, kind: Kind) -> list[EventRow]:
+    """Every event of a kind, oldest first."""
+    return _rows(tx, sa.select(*_COLUMNS).where(events.c.kind == kind).order_by(events.c.seq))
+
+
+def is_told(tx: Tx, event: NewEvent) -> bool:
+    """Whether an event was told before."""
+    identity = event_id(event.kind, event.run_id, event.stage, event.unit)
+    return tx.conn.scalar(sa.select(events.c.seq).where(events.c.id == identity)) is not None
+
+
 def last_number(tx: Tx) -> int:
     """The number of the newest event, 0 before the first."""
     return int(tx.conn.scalar(sa.select(sa.func.max(events.c.seq))) or 0)

@@ -135,6 +135,12 @@ def shard_paths(tx: Tx, contents: Sequence[str]) -> dict[str, str]:
     return {row.sha256: row.path for row in tx.conn.execute(query)}
 
 
+def players_of(tx: Tx, contents: Sequence[str]) -> list[str]:
+    """sha256 of the models that played the shard files of these sha256."""
+    query = sa.select(shards.c.model).where(shards.c.sha256.in_(contents)).distinct()
+    return list(tx.conn.scalars(query)) if contents else []
+
+
 def record_shard(
     tx: Tx,
     shard: str,

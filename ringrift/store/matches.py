@@ -17,6 +17,9 @@ from ringrift.store.ledger import Tx, insert_once
 from ringrift.store.runs import require_open
 from ringrift.store.schema import match_games, matches
 
+#: Purpose of a match that somebody played by hand.
+MANUAL = "manual"
+
 #: Fields of a game that are stored as they come.
 _FIELDS = (
     "number",
@@ -135,6 +138,27 @@ def count_matches(tx: Tx, config: str, purpose: str, a: str, b: str) -> int:
         matches.c.b == b,
     )
     return int(tx.conn.scalar(query) or 0)
+
+
+def unplayed(tx: Tx, config: str, since: float) -> list[MatchRow]:
+    """Matches of no run that were planned since then and lack games, as far as a loop planned them.
+
+    A match played by hand is recorded when it is over, and may have ended early.
+    """
+    there = (
+        sa.select(sa.func.count())
+        .where(match_games.c.match_id == matches.c.id)
+        .correlate(matches)
+        .scalar_subquery()
+    )
+    query = sa.select(*_MATCH).where(
+        matches.c.config == config,
+        matches.c.run_id.is_(None),
+        matches.c.purpose != MANUAL,
+        matches.c.created_at >= since,
+        there < matches.c.games,
+    )
+    return [MatchRow(**row) for row in tx.conn.execute(query).mappings()]
 
 
 def games_of(tx: Tx, match: str) -> list[dict[str, Any]]:

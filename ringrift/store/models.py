@@ -37,6 +37,8 @@ class ModelRow:
     accepted: bool
     metrics: dict[str, Any]
     created_at: float
+    #: When its file was given up; None while it is kept.
+    pruned_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,21 @@ def accept_model(tx: Tx, sha256: str) -> None:
     tx.conn.execute(models.update().where(models.c.sha256 == sha256).values(accepted=True))
 
 
+def configs(tx: Tx) -> list[str]:
+    """Every config that has a model."""
+    return list(tx.conn.scalars(sa.select(models.c.config).distinct().order_by(models.c.config)))
+
+
+def mark_pruned(tx: Tx, sha256: str) -> bool:
+    """Give the file of a model up; False if that was done before. The row stays."""
+    changed = tx.conn.execute(
+        models.update()
+        .where(models.c.sha256 == sha256, models.c.pruned_at.is_(None))
+        .values(pruned_at=tx.now)
+    )
+    return changed.rowcount == 1
+
+
 def add_evaluation(tx: Tx, row: EvaluationRow) -> bool:
     """Note what a gate says; False if it said so before."""
     require_open(tx, row.run_id)
@@ -191,6 +208,12 @@ def evaluations_of(
 def champion(tx: Tx, config: str) -> str | None:
     """sha256 of the champion of a config."""
     return tx.conn.scalar(sa.select(champions.c.model).where(champions.c.config == config))
+
+
+def champion_since(tx: Tx, config: str) -> float | None:
+    """When the champion of a config became it, seconds since 1970."""
+    found = tx.conn.scalar(sa.select(champions.c.since).where(champions.c.config == config))
+    return None if found is None else float(found)
 
 
 def all_champions(tx: Tx) -> dict[str, tuple[str, str]]:

@@ -8,7 +8,7 @@ run         id from its parts; totals of closed runs from the rows; one open run
 stage       id from run, stage and unit; no stage ahead of an earlier one; done with a result
 shard       file there, its hash, its games one by one against the ledger, its counts
 dataset     file there, its hash, id from its parts, shards known
-model       file there, its hash and size, run and dataset known
+model       file there, its hash, run and dataset known; pruned: told, and nothing plays it
 match       games within the match, each number once
 evaluation  games and wins from the match's games
 promotion   evidence there and passed; the champion is the newest promotion
@@ -27,6 +27,7 @@ import sqlalchemy as sa
 import zstandard
 
 from ringrift.errors import BadInput
+from ringrift.events.kinds import Kind
 from ringrift.rules.records import RecordReader
 from ringrift.store import events as outbox
 from ringrift.store import games, ids, matches, models, runs, stages
@@ -165,11 +166,19 @@ def _datasets(tx: Tx, blobs: BlobStore) -> Iterator[Disagreement]:
 def _models(tx: Tx, blobs: BlobStore) -> Iterator[Disagreement]:
     known_runs = {run.id for run in runs.all_runs(tx)}
     known_data = {row.sha256 for row in games.all_datasets(tx)}
+    played = {model for model, _ in models.all_champions(tx).values()}
+    played |= {run.start_model for run in runs.open_runs(tx)}
+    told = {event.payload.get("model") for event in outbox.all_of(tx, Kind.MODEL_PRUNED)}
     for row in models.models_of(tx):
         name = row.sha256[:12]
-        bad = _file("model", name, blobs.path(row.path), row.sha256)
-        if bad is not None:
-            yield bad
+        if row.pruned_at is None:
+            bad = _file("model", name, blobs.path(row.path), row.sha256)
+            if bad is not None:
+                yield bad
+        elif row.sha256 in played:
+            yield Disagreement("model", name, "pruned", "a champion, or the start of an open run")
+        elif row.sha256 not in told:
+            yield Disagreement("model", name, "pruned", f"no {Kind.MODEL_PRUNED}")
         if row.run_id is not None and row.run_id not in known_runs:
             yield Disagreement("model", name, f"run {row.run_id[:12]}", "no such run")
         if row.dataset is not None and row.dataset not in known_data:
