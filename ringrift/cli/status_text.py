@@ -220,7 +220,9 @@ def detail_lines(one: ConfigStatus, home: str, at: float) -> list[str]:
         text += [f"  gauntlet   {gate_text(gate)}" for gate in champion["gates"]]
     if one.newest is not None and (champion is None or one.newest["sha256"] != champion["sha256"]):
         text.append(f"  selfplay   {one.newest['sha256']} ({one.newest['kind']})")
-    text.append(f"  games      {games_text(one)} (a training needs {one.positions_needed})")
+    text.append(f"  games      {games_text(one)}")
+    due = "due" if one.training.due else "not due"
+    text.append(f"  training   {due}: {one.training.reason}")
     text += [f"  {mark}" for mark in marks(one, home) if not mark.startswith("games ")]
     run = one.run
     if run is not None:

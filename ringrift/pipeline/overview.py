@@ -11,15 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from ringrift.pipeline import capacity
+from ringrift.pipeline import capacity, scheduling
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.events import Kind
 from ringrift.pipeline.file_looks import Files
 from ringrift.pipeline.lease import Holder
 from ringrift.pipeline.nodes import Node
 from ringrift.pipeline.owner import is_dead
+from ringrift.pipeline.scheduling import Decision
 from ringrift.pipeline.status import ConfigStatus, Looked, config_status, known_configs
-from ringrift.pipeline.waits import Turn
 from ringrift.store import events, loops
 from ringrift.store.events import EventRow
 from ringrift.store.ledger import MASTER, FenceRow, fence_row
@@ -169,10 +169,14 @@ def overview(
         workers = capacity.capacities(tx)
         failed = [_failure(row) for row in events.last_events(tx, SHOWN_FAILURES, kinds=FAILURES)]
         lately = events.count_since(tx, FAILURES, now - FAILURE_SECONDS)
+        decided: dict[str, Decision] = {}
+        if master.state == "held":
+            said = scheduling.decide(scheduling.look(tx, ctx.settings))
+            decided = {one.config: one for one in said}
     looked = Looked(
         master=None if master.state == "unknown" else master.state == "held",
         loops=[one.said for one in found if one.alive],
-        turns=_turns(ctx) if master.state == "held" else {},
+        decisions=decided,
         workers=workers,
     )
     told = [config_status(ctx, name, files, looked) for name in names]
@@ -219,11 +223,6 @@ def _loop(row: LoopRow, now: float) -> LoopStatus:
     silent = max(0.0, now - row.updated_at)
     alive = row.state != loops.STOPPED and silent <= SILENT_SECONDS and not is_dead(row.owner)
     return LoopStatus(row, silent, alive)
-
-
-def _turns(_ctx: Context) -> dict[str, Turn]:
-    """What the master decides about each config now."""
-    return {}
 
 
 def _failure(row: EventRow) -> Failure:

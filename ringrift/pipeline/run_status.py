@@ -89,6 +89,8 @@ class RunStatus:
     #: Seconds until the stage is done, and until the run is; None where nothing tells.
     eta_seconds: float | None
     run_eta_seconds: float | None
+    #: Units of the stage that somebody works on.
+    at_work: int
     stages: list[StageStatus]
     #: What each gate says by now; see `pipeline.gauntlet.summary`.
     gates: list[dict[str, Any]]
@@ -138,6 +140,7 @@ def run_status(tx: Tx, run: RunRow, workers: Mapping[str, Capacity] | None = Non
         unit=None if current is None else current.amount.unit,
         eta_seconds=None if current is None else current.eta_seconds,
         run_eta_seconds=_until_the_end(current, known),
+        at_work=sum(row.state == RUNNING for row in own),
         stages=found,
         gates=gates,
         warnings=parity.warnings(rows),

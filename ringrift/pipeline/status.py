@@ -14,15 +14,12 @@ from ringrift.configs import Config
 from ringrift.pipeline.capacity import Capacity
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.file_looks import Files
-from ringrift.pipeline.run_status import (
-    DOING,
-    Amount,
-    RunStatus,
-    StageStatus,
-    run_status,
-)
-from ringrift.pipeline.waits import Around, Turn, Wait, between
-from ringrift.store import games, loops, models, runs
+from ringrift.pipeline.plan import RunPlan
+from ringrift.pipeline.run_status import DOING, RunStatus, StageStatus, run_status
+from ringrift.pipeline.scheduling import Decision
+from ringrift.pipeline.triggers import Trigger, training_due
+from ringrift.pipeline.waits import Around, Wait, between
+from ringrift.store import games, loops, models, runs, work
 from ringrift.store.ledger import Tx
 from ringrift.store.runs import RunRow
 
@@ -35,7 +32,6 @@ __all__ = [
     "config_status",
     "known_configs",
     "run_status",
-    "wait_of",
 ]
 
 
@@ -61,9 +57,10 @@ class ConfigStatus:
     #: Counted in the ledger, and by reading the files.
     games_in_ledger: int
     games_in_shards: int
-    #: Positions that may be learned from, and how many a training needs.
+    #: Positions that may be learned from.
     positions: int
-    positions_needed: int
+    #: Whether its next training is due, and what that lacks: `pipeline.triggers`.
+    training: Trigger
     #: Games among them that the parity gate keeps out of datasets.
     quarantined: int
     #: Shards and models that are not there, cannot be read or are not what their names say.
@@ -83,14 +80,14 @@ class Looked:
     master: bool | None
     #: Loops that are alive.
     loops: list[loops.LoopRow]
-    #: What the master decides about each config, where it was asked.
-    turns: dict[str, Turn]
+    #: What the master decides about each config, where there is one.
+    decisions: dict[str, Decision]
     #: Workers of each queue.
     workers: dict[str, Capacity] | None = None
 
 
 #: Nobody was asked: of a context without a cluster.
-ALONE = Looked(master=False, loops=[], turns={})
+ALONE = Looked(master=False, loops=[], decisions={})
 
 
 def config_status(
@@ -100,7 +97,8 @@ def config_status(
     with ctx.ledger.read() as tx:
         last = runs.last_run(tx, config)
         run = None if last is None else run_status(tx, last, looked.workers)
-        waits = wait_of(tx, ctx, config, last, run, looked)
+        training = training_of(tx, ctx, config, last)
+        waits = wait_of(ctx, config, last, run, training, looked, tx.now)
         champion = _champion(tx, config)
         newest = models.newest_accepted(tx, config)
         played = games.ingested_shards(tx, config)
@@ -133,7 +131,7 @@ def config_status(
         games_in_ledger=counted,
         games_in_shards=read,
         positions=positions,
-        positions_needed=_needed(ctx, config, last),
+        training=training,
         quarantined=quarantined,
         unreadable=unreadable,
         run=run,
@@ -141,48 +139,49 @@ def config_status(
 
 
 def wait_of(
-    tx: Tx,
     ctx: Context,
     config: str,
     last: RunRow | None,
     run: RunStatus | None,
-    looked: Looked = ALONE,
+    training: Trigger,
+    looked: Looked,
+    now: float,
 ) -> Wait:
     """What a config waits for: its open run, else what there is between two."""
+    decision = looked.decisions.get(config)
     if run is not None and run.state == runs.OPEN:
-        return Wait(
-            run.stage or "reconcile", run.waits_for, run.have, run.need, run.unit, run.eta_seconds
-        )
+        text = run.waits_for
+        if decision is not None and run.stage == "selfplay" and not run.at_work:
+            text += f"; {decision.reason}"
+        stage = run.stage or "reconcile"
+        return Wait(stage, text, run.have, run.need, run.unit, run.eta_seconds)
     settings = ctx.settings.of(Config.parse(config))
-    training = Amount(
-        games.count_positions(tx, config), settings.training.min_samples_to_trigger, "positions"
-    )
     around = Around(
-        now=tx.now,
+        now=now,
         master=looked.master,
         listed=config in ctx.settings.loop.configs,
         auto=settings.training.auto_trigger,
         max_iterations=settings.loop.max_iterations,
         tick_seconds=settings.cluster.tick_interval_seconds,
-        turn=looked.turns.get(config),
+        decision=decision,
         loops=[row for row in looked.loops if config in configs_of(row)],
     )
     return between(config, last, training, around)
+
+
+def training_of(tx: Tx, ctx: Context, config: str, last: RunRow | None) -> Trigger:
+    """Whether the next training is due: as the open run was planned, else by the settings of now."""
+    if last is not None and last.state == runs.OPEN:
+        rules = RunPlan.from_dict(last.plan).training
+    else:
+        rules = ctx.settings.of(Config.parse(config)).training
+    return training_due(work.supply(tx, config), rules, tx.now)
 
 
 def configs_of(loop: loops.LoopRow) -> list[str]:
     """The configs that a loop was asked to work on."""
     named = loop.details.get("configs", [])
     return [str(name) for name in named] if isinstance(named, list) else []
-
-
-def _needed(ctx: Context, config: str, last: RunRow | None) -> int:
-    """Positions that a training needs: as the open run was planned, else by the settings of now."""
-    if last is not None and last.state == runs.OPEN:
-        planned = last.plan.get("training", {}).get("min_samples_to_trigger")
-        if planned is not None:
-            return int(planned)
-    return ctx.settings.of(Config.parse(config)).training.min_samples_to_trigger
 
 
 def _model(row: models.ModelRow) -> dict[str, Any]:

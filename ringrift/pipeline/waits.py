@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ringrift.pipeline.run_status import Amount
+from ringrift.pipeline.scheduling import OPEN, Decision
+from ringrift.pipeline.triggers import POSITIONS, Trigger
 from ringrift.store import loops, runs
 from ringrift.store.loops import LoopRow
 from ringrift.store.runs import RunRow
@@ -33,16 +34,6 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """What the master decides about a config now: `pipeline.scheduling`."""
-
-    #: Whether it opens a run at its next look.
-    opens: bool
-    #: Why, with figures.
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Around:
     """What is at work around a config, at one moment."""
 
@@ -59,30 +50,27 @@ class Around:
     #: Seconds between two looks of the master.
     tick_seconds: float
     #: What the master decides about it, None where that was not asked.
-    turn: Turn | None
+    decision: Decision | None
     #: The other loops that work on it and are alive.
     loops: Sequence[LoopRow]
 
 
-def between(config: str, last: RunRow | None, training: Amount, around: Around) -> Wait:
+def between(config: str, last: RunRow | None, training: Trigger, around: Around) -> Wait:
     """What a config without an open run waits for.
 
-    Positions, where its last run had too few of them; the text says too what keeps the next run.
+    Where its last run did not lead to a training, what that lacks; the text says too what keeps the
+    next run.
     """
     found = _who(config, last, around)
-    if last is None or last.outcome != runs.COLLECTED or training.need is None:
-        return found
-    missing = training.need - training.have
-    if missing <= 0 or found.stage in (NOBODY, FINISHED):
+    if last is None or training.due or found.stage in (NOBODY, FINISHED):
         return found
     return Wait(
         found.stage,
-        f"{training.need:.0f} positions to train on: {training.have:.0f} there; next: "
-        f"{found.waits_for}",
+        f"{training.reason}; next: {found.waits_for}",
         training.have,
         training.need,
         training.unit,
-        _by_runs_like(last, missing),
+        _by_runs_like(last, training.need - training.have) if training.unit == POSITIONS else None,
     )
 
 
@@ -129,14 +117,15 @@ def _of_master(last: RunRow | None, around: Around) -> Wait:
             around.max_iterations,
             "iterations",
         )
-    if around.turn is None or around.turn.opens:
-        why = "" if around.turn is None else f" ({around.turn.reason})"
+    said = around.decision
+    if said is None or said.action == OPEN:
+        why = "" if said is None else f" ({said.reason})"
         return Wait(
             TURN,
             f"the master's next look, within {around.tick_seconds:g} s, to open its next run{why}",
             eta_seconds=around.tick_seconds,
         )
-    return Wait(TURN, f"its turn: {around.turn.reason}")
+    return Wait(TURN, f"its turn: {said.reason}")
 
 
 def _of_loop(config: str, loop: LoopRow, around: Around) -> Wait:
