@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ringrift.pipeline.scheduling import OPEN, Decision
 from ringrift.pipeline.triggers import POSITIONS, Trigger
-from ringrift.store import loops, runs
+from ringrift.store import loops
 from ringrift.store.loops import LoopRow
 from ringrift.store.runs import RunRow
 
