@@ -1,0 +1,426 @@
+"""``ringrift models``: which networks there are, which files stay, and where else they lie."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ringrift.cli.options import Json, SettingsFile
+from ringrift.errors import BadInput, NegativeVerdict
+
+if TYPE_CHECKING:
+    from ringrift.models.pruning import Verdict
+    from ringrift.pipeline.context import Context
+    from ringrift.pipeline.model_files import Removed, Sent
+    from ringrift.store.models import ModelRow
+    from ringrift.store.runs import RunRow
+
+app = typer.Typer(
+    help="Networks: which there are, which files stay, where else they lie.", no_args_is_help=True
+)
+
+#: Digits of a sha256 in tables.
+SHORT = 12
+
+MIB = 2**20
+
+Configs = Annotated[
+    list[str] | None,
+    typer.Option("--config", metavar="BOARD:PLAYERS", help="only these; default: all"),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="say what would be done, and do nothing")]
+
+
+@app.callback()
+def _group() -> None:
+    """Networks: which there are, which files stay, where else they lie."""
+
+
+@app.command("list")
+def list_(
+    config: Configs = None,
+    pruned: Annotated[bool, typer.Option("--all", help="those without a file, too")] = False,
+    as_json: Json = False,
+    settings_file: SettingsFile = None,
+) -> None:
+    """Print every model that has its file, oldest first, with what it stays as."""
+    ctx = _context(settings_file)
+    found = [
+        about
+        for name in _configs(ctx, config)
+        for about in _models(ctx, name)
+        if pruned or about["pruned_at"] is None
+    ]
+    if as_json:
+        typer.echo(json.dumps(found, indent=1))
+        return
+    line = "{:<12}  {:<12}  {:<9}  {:<16}  {:>5}  {:<9}  {:>6}  {:<8}  {}"
+    heads = ("model", "config", "kind", "made (UTC)", "run", "outcome", "MiB", "file", "stays as")
+    typer.echo(line.format(*heads))
+    for one in found:
+        cells = (
+            one["sha256"][:SHORT],
+            one["config"],
+            one["kind"],
+            _at(one["created_at"]),
+            "" if one["iteration"] is None else f"#{one['iteration']}",
+            one["outcome"] or "",
+            f"{one['bytes'] / MIB:.1f}",
+            one["file_state"],
+            ", ".join(one["reasons"])
+            or ("" if one["pruned_at"] else "nothing: the next prune takes it"),
+        )
+        typer.echo(line.format(*cells).rstrip())
+    size = sum(one["bytes"] for one in found if one["file_state"] == HERE) / MIB
+    files = sum(one["file_state"] == HERE for one in found)
+    typer.echo(f"{len(found)} models, {files} files here ({size:.1f} MiB)")
+
+
+@app.command()
+def show(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="champion, initial, newest or a sha256")
+    ],
+    config: Annotated[
+        str | None, typer.Option("--config", metavar="BOARD:PLAYERS", help="owed with a name")
+    ] = None,
+    as_json: Json = False,
+    settings_file: SettingsFile = None,
+) -> int:
+    """Print all that is known of one model; exit 1 if its file should be here and is gone or damaged."""
+    from ringrift.configs import Config
+    from ringrift.models.registry import find
+
+    ctx = _context(settings_file)
+    with ctx.ledger.read() as tx:
+        row = find(tx, None if config is None else Config.parse(config), model)
+    about = next(one for one in _models(ctx, row.config) if one["sha256"] == row.sha256)
+    about |= _details(ctx, row)
+    if as_json:
+        typer.echo(json.dumps(about, indent=1))
+    else:
+        typer.echo("\n".join(_described(about)))
+    return int(about["file_state"] in (GONE, DAMAGED))
+
+
+@app.command()
+def prune(
+    config: Configs = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    settings_file: SettingsFile = None,
+) -> None:
+    """Remove the files of models that nothing needs; their rows and evidence stay.
+
+    models.keep_candidates and models.keep_champions say how many stay that nothing needs now. The
+    weights and optimizers of trainings of closed runs go, too.
+    """
+    from ringrift.pipeline.model_files import prune as do
+
+    ctx = _context(settings_file)
+    done = do(ctx, _configs(ctx, config), dry_run=dry_run)
+    if as_json:
+        typer.echo(json.dumps(_removed(done, dry_run), indent=1))
+        return
+    for one in done.gone:
+        typer.echo(
+            f"{one.config:<12}  {one.sha256[:SHORT]}  {one.bytes / MIB:8.1f} MiB  {one.path}"
+        )
+    stay = len(done.verdicts) - len(done.gone)
+    typer.echo(
+        f"{'would remove' if dry_run else 'removed'} {_count(done.files, 'file')} of models "
+        f"({done.bytes / MIB:.1f} MiB) and {_count(done.trainings, 'file')} of trainings that are over "
+        f"({done.training_bytes / MIB:.1f} MiB); {_count(stay, 'model')} "
+        f"{'keeps its file' if stay == 1 else 'keep their files'}"
+    )
+
+
+@app.command()
+def sync(
+    config: Configs = None,
+    to: Annotated[
+        list[str] | None,
+        typer.Option("--to", metavar="PLACE", help="instead of models.distribute_to"),
+    ] = None,
+    origin: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="PLACE", help="fetch champions and newest models from there"
+        ),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="hash the files that are there, replace bad ones")
+    ] = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    settings_file: SettingsFile = None,
+) -> None:
+    """Take the models that play to other places, or fetch them from one; each is verified by its sha256.
+
+    A PLACE is a folder or an fsspec address. Exit 1 if one of them did not get everything.
+    """
+    if origin is not None:
+        if to or check:
+            raise BadInput(
+                "--from fetches, --to and --check are about sending: expected one of them"
+            )
+        _fetch(origin, config, settings_file, dry_run=dry_run, as_json=as_json)
+        return
+    from ringrift.pipeline.model_files import distribute
+    from ringrift.settings.models import checked_place
+
+    ctx = _context(settings_file)
+    places = [checked_place(one) for one in to] if to else list(ctx.settings.models.distribute_to)
+    if not places:
+        raise BadInput("no place to take models to: set models.distribute_to, or give --to PLACE")
+    done = distribute(ctx, _configs(ctx, config), places, again=check, dry_run=dry_run)
+    if as_json:
+        typer.echo(json.dumps([_sent(one) for one in done], indent=1))
+    else:
+        typer.echo("\n".join(_sent_line(one, dry_run) for one in done) or "no models yet")
+    failed = [one for one in done if one.error is not None]
+    if failed:
+        raise NegativeVerdict(
+            f"{len(failed)} of {len(done)} not done: {failed[0].place}: {failed[0].error}"
+        )
+
+
+# -- looking up ------------------------------------------------------------------------------
+
+#: State of a model's file in this state directory.
+HERE, GONE, DAMAGED, PRUNED = "here", "GONE", "DAMAGED", "pruned"
+
+
+def _context(settings_file: Path | None) -> Context:
+    """The state directory, which must be there."""
+    from ringrift.cli.lookup import open_existing_ledger
+    from ringrift.pipeline.context import open_context
+    from ringrift.settings import Settings
+
+    settings = Settings.load(settings_file)
+    open_existing_ledger().close()
+    return open_context(settings)
+
+
+def _configs(ctx: Context, asked: Sequence[str] | None) -> list[str]:
+    """The configs that were asked for, else all that have a model."""
+    from ringrift.configs import Config
+    from ringrift.store import models
+
+    if asked:
+        return [str(Config.parse(text)) for text in asked]
+    with ctx.ledger.read() as tx:
+        return models.configs(tx)
+
+
+def _models(ctx: Context, config: str) -> list[dict[str, Any]]:
+    """Every model of a config, oldest first, as plain JSON."""
+    from ringrift.models.pruning import judge
+    from ringrift.pipeline.model_files import rule
+    from ringrift.store import runs
+
+    with ctx.ledger.read() as tx:
+        judged = judge(tx, config, rule(ctx))
+        of = {run.id: run for run in runs.all_runs(tx) if run.config == config}
+    return [_about(ctx, one, of.get(one.model.run_id or "")) for one in judged]
+
+
+def _about(ctx: Context, verdict: Verdict, run: RunRow | None) -> dict[str, Any]:
+    row = verdict.model
+    path = ctx.blobs.path(row.path)
+    state = PRUNED if row.pruned_at is not None else HERE if path.is_file() else GONE
+    return {
+        **asdict(row),
+        "iteration": None if run is None else run.iteration,
+        "outcome": None if run is None else run.outcome or run.state,
+        "reasons": list(verdict.reasons),
+        "file": str(path),
+        "file_state": state,
+    }
+
+
+def _details(ctx: Context, row: ModelRow) -> dict[str, Any]:
+    """What takes longer, or is long: the file's hash, gates, promotions, places."""
+    from ringrift.events.kinds import Kind
+    from ringrift.store import events, models
+    from ringrift.store.blobs import file_sha256
+
+    with ctx.ledger.read() as tx:
+        said = models.evaluations_of(tx, model=row.sha256)
+        promoted = [one for one in models.promotions_of(tx, row.config) if one.model == row.sha256]
+        sent = events.all_of(tx, Kind.MODEL_DISTRIBUTED)
+    path = ctx.blobs.path(row.path)
+    places = {
+        one.payload["target"]: one.created_at
+        for one in sent
+        if row.sha256 in (one.payload.get("champion"), one.payload.get("newest"))
+    }
+    about: dict[str, Any] = {
+        "gates": [one.evidence for one in said],
+        "promoted_at": [one.created_at for one in promoted],
+        "places": places,
+    }
+    if row.pruned_at is None and path.is_file() and file_sha256(path) != row.sha256:
+        about["file_state"] = DAMAGED
+    return about
+
+
+def _fetch(
+    origin: str,
+    asked: Sequence[str] | None,
+    settings_file: Path | None,
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Fetch what the manifests of a place name; needs no ledger."""
+    from ringrift.configs import Config
+    from ringrift.models import distribution
+    from ringrift.settings import Settings, home, prepare_home
+    from ringrift.settings.models import checked_place
+    from ringrift.store.blobs import BlobStore
+
+    place = checked_place(origin)
+    wanted = None if not asked else [str(Config.parse(text)) for text in asked]
+    listed = distribution.manifests(place)
+    missing = set(wanted or ()) - {one.config for one in listed}
+    if missing:
+        raise BadInput(
+            f"{place} has no models of {', '.join(sorted(missing))}; "
+            f"it has {', '.join(one.config for one in listed)}"
+        )
+    folder = home() if dry_run else prepare_home(Settings.load(settings_file).storage.min_free_mib)
+    blobs = BlobStore(folder)
+    done = []
+    for manifest in listed:
+        if wanted is not None and manifest.config not in wanted:
+            continue
+        for role, one in (("champion", manifest.champion), ("newest", manifest.newest)):
+            if one is None:
+                continue
+            path = folder / distribution.FOLDER / one.file
+            there = path.is_file()
+            if not dry_run:
+                distribution.fetch(blobs, one.sha256, place)
+            done.append(
+                {
+                    "config": manifest.config,
+                    "role": role,
+                    "sha256": one.sha256,
+                    "file": str(path),
+                    "bytes": one.bytes,
+                    "fetched": not there and not dry_run,
+                }
+            )
+            if not as_json:
+                word = "here" if there else "to fetch" if dry_run else "fetched"
+                typer.echo(
+                    f"{manifest.config:<12}  {role:<8}  {one.sha256[:SHORT]}  {word:<8}  {path}"
+                )
+    if as_json:
+        typer.echo(json.dumps(done, indent=1))
+
+
+# -- showing ---------------------------------------------------------------------------------
+
+
+def _described(about: dict[str, Any]) -> list[str]:
+    """One model as text."""
+    from ringrift.models.promotion import gate_line
+
+    metrics = about["metrics"]
+    run = (
+        "" if about["iteration"] is None else f" of run #{about['iteration']} ({about['outcome']})"
+    )
+    size = f"{about['bytes'] / MIB:.1f} MiB"
+    file = {
+        HERE: f"{about['file']}, {size}, whole",
+        GONE: f"{about['file']}: GONE",
+        DAMAGED: f"{about['file']}: DAMAGED, its bytes are others",
+        PRUNED: f"pruned {_at(about['pruned_at'] or 0.0)} UTC ({size})",
+    }[about["file_state"]]
+    lines = [
+        f"model      {about['sha256']}",
+        f"config     {about['config']}",
+        f"kind       {about['kind']}{run}",
+        f"made       {_at(about['created_at'])} UTC",
+        f"file       {file}",
+    ]
+    if about["pruned_at"] is None:
+        lines.append(
+            f"stays as   {', '.join(about['reasons']) or 'nothing: the next prune takes it'}"
+        )
+    lines.append(f"selfplay   {'accepted' if about['accepted'] else 'not accepted'}")
+    if about["parent"]:
+        lines.append(f"start      {about['parent']}")
+    if about["dataset"]:
+        lines.append(f"dataset    {about['dataset']}")
+    if "steps" in metrics:
+        lines.append(
+            f"training   {metrics['steps']} steps, loss {metrics['loss_before']:.3f} → "
+            f"{metrics['loss_after']:.3f}"
+        )
+    lines += [f"gate       {gate_line(gate)}" for gate in about["gates"]]
+    lines += [f"promoted   {_at(at)} UTC" for at in about["promoted_at"]]
+    lines += [f"taken to   {place}, {_at(at)} UTC" for place, at in about["places"].items()]
+    return lines
+
+
+def _removed(done: Removed, dry_run: bool) -> dict[str, Any]:
+    return {
+        "dry_run": dry_run,
+        "gone": [
+            {"config": m.config, "sha256": m.sha256, "file": m.path, "bytes": m.bytes}
+            for m in done.gone
+        ],
+        "kept": [
+            {"config": v.model.config, "sha256": v.model.sha256, "reasons": list(v.reasons)}
+            for v in done.verdicts
+            if not v.goes
+        ],
+        "files": done.files,
+        "bytes": done.bytes,
+        "trainings": done.trainings,
+        "training_bytes": done.training_bytes,
+    }
+
+
+def _sent(one: Sent) -> dict[str, Any]:
+    champion = one.manifest.champion
+    return {
+        "config": one.config,
+        "place": one.place,
+        "manifest": one.manifest.name,
+        "champion": None if champion is None else champion.sha256,
+        "newest": one.manifest.newest.sha256,
+        "copied": list(one.copied),
+        "bytes": one.bytes,
+        "withdrawn": list(one.withdrawn),
+        "error": one.error,
+    }
+
+
+def _sent_line(one: Sent, dry_run: bool) -> str:
+    champion = "none" if one.manifest.champion is None else one.manifest.champion.sha256[:SHORT]
+    head = f"{one.config:<12}  {one.place}: champion {champion}, newest {one.manifest.newest.sha256[:SHORT]}"
+    if one.error is not None:
+        return f"{head}; NOT DONE: {one.error}"
+    would = "would be " if dry_run else ""
+    said = f"{head}; {_count(len(one.copied), 'file')} {would}copied ({one.bytes / MIB:.1f} MiB)"
+    if one.withdrawn:
+        said += f", {_count(len(one.withdrawn), 'pruned file')} {would}removed"
+    return said
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _at(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
