@@ -100,7 +100,7 @@ def served_here() -> frozenset[str]:
 def _keys(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
     """Yield place and value of each key."""
     for name, value in values.items():
-        if isinstance(value, dict) and value:
+        if isinstance(value, dict):
             yield from _keys(value, f"{above}{name}.")
         else:
             yield f"{above}{name}", value

@@ -34,6 +34,18 @@ def test_schedule_rows_are_sound(celery_app, settings, row):
     assert entry["schedule"] == period_of(settings, row.period)
 
 
+def test_beat_does_what_its_profile_names(settings):
+    """minimal: what a run needs; standard: all but tournaments; full: everything."""
+
+    def tasks(profile):
+        return set(beat_entries(settings.replace(loop=settings.loop.replace(profile=profile))))
+
+    assert tasks("minimal") == {"control.tick", "control.relay", "control.reconcile"}
+    assert tasks("full") == {row.task for row in beat_schedule.SCHEDULE}
+    assert tasks("full") - tasks("standard") == {"control.tournament"}
+    assert tasks("minimal") < tasks("standard")
+
+
 def test_schedule_names_real_settings(settings):
     """A period that names no setting is refused by name."""
     with pytest.raises(BadInput, match=r"cluster\.tick"):

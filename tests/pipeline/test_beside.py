@@ -57,6 +57,15 @@ def test_each_is_due_when_its_setting_says(tmp_path):
     assert purposes(ctx, beside.plan_due(ctx)) == ["shadow", *["tournament"] * 3]
 
 
+def test_each_purpose_is_planned_by_itself(tmp_path):
+    """What beat leaves out in a smaller profile is not planned by the step of the other."""
+    ctx = champion_and_newest(tmp_path)
+    later(ctx, 25 * HOUR)
+    assert purposes(ctx, beside.plan_due(ctx, (beside.SHADOW,))) == ["shadow"]
+    assert beside.plan_due(ctx, (beside.SHADOW,)) == []
+    assert set(purposes(ctx, beside.plan_due(ctx, (beside.TOURNAMENT,)))) == {"tournament"}
+
+
 def test_who_plays_whom(tmp_path):
     """Shadow: newest against champion; tournament: each pair of untrained, champion and newest; other games each time."""
     ctx = champion_and_newest(tmp_path)

@@ -1,0 +1,182 @@
+"""`ringrift master-loop` as a person runs it: alone, beside workers that are there, in a terminal."""
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import threading
+import time
+
+import psutil
+import pytest
+
+from ringrift.broker.lock import lock_holder
+from ringrift.cli.stack import LOCK, MASTER_LOCK
+from tests.cluster.conftest import PATIENCE, family
+from tests.cluster.test_up import RINGRIFT, environ
+
+pytestmark = pytest.mark.processes
+
+#: A lease that is over soon after its holder was killed, and ticks that one need not wait for.
+SOON = {
+    "RINGRIFT__CLUSTER__LEASE_SECONDS": "3.0",
+    "RINGRIFT__CLUSTER__LEASE_RENEW_SECONDS": "0.5",
+    "RINGRIFT__CLUSTER__TICK_INTERVAL_SECONDS": "1.0",
+}
+
+
+def surroundings(home):
+    """As of `ringrift up` in these tests."""
+    return {**environ(home), **SOON}
+
+
+def ringrift(home, *arguments):
+    """Run a command to its end."""
+    return subprocess.run(
+        [*RINGRIFT, *arguments],
+        env=surroundings(home),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+class Running:
+    """A command that goes on until it is told to end, and what it has said."""
+
+    def __init__(self, home, *arguments):
+        self.process = subprocess.Popen(
+            [*RINGRIFT, *arguments],
+            env=surroundings(home),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.said = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.said.append(line)
+
+    def until(self, pattern, after=0):
+        """Wait for a line; return it."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            found = [line for line in self.said[after:] if re.search(pattern, line)]
+            if found:
+                return found[0]
+            assert self.process.poll() is None, "".join(self.said)
+            assert time.monotonic() < end, f"{pattern} was not said:\n{''.join(self.said)}"
+            time.sleep(0.05)
+
+    def end(self, signum):
+        """Send a signal; return the exit code and the last line."""
+        self.process.send_signal(signum)
+        code = self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        return code, self.said[-1] if self.said else ""
+
+
+def test_it_joins_workers_and_its_death_does_not_touch_them(home):
+    """Beside `up --no-beat` only beat is started; kill -9 ends only that, and the next one takes over."""
+    up = Running(home, "up", "--no-beat", "--profile", "minimal")
+    up.until("no beat: `ringrift master-loop`")
+    up.until("Ctrl-C stops everything")
+    workers = {p.pid for p in family(home) if p.pid != up.process.pid}
+    first = Running(home, "master-loop")
+    first.until(rf"workers  those of process {up.process.pid}")
+    first.until(r"LEASE_TAKEN .*fence=1")
+    refused = ringrift(home, "master-loop")
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert f"process {first.process.pid} runs it" in refused.stderr
+    other = ringrift(home, "master-loop", "--dry-run", "--config", "laptop")
+    assert f"process {first.process.pid} runs the master loop already" in other.stdout
+
+    watch = Running(home, "master-loop", "--watch", "--json")
+    status = json.loads(watch.until('"status"'))["status"]
+    assert status["master"]["state"] == "held"
+    assert status["master"]["fence"] == 1
+    beat = psutil.Process(int(status["master"]["owner"].split(":")[1]))
+    first.process.kill()
+    first.process.wait()
+    beat.wait(PATIENCE)
+    assert lock_holder(home / MASTER_LOCK) is None
+    assert workers <= {p.pid for p in family(home)}
+    assert up.process.poll() is None
+
+    refused = ringrift(home, "master-loop", "--config", "laptop")
+    assert refused.returncode == 2
+    assert "loop.configs" in refused.stderr
+    second = Running(home, "master-loop")
+    second.until(r"LEASE_TAKEN .*fence=2")
+    watch.until(r'"LEASE_TAKEN".*"fence": 2')
+    code, last = watch.end(signal.SIGINT)
+    assert (code, "nothing was stopped" in last) == (130, True)
+    down = ringrift(home, "down")
+    assert down.stdout.splitlines() == [
+        f"stopped process {second.process.pid}, the master loop",
+        f"stopped process {up.process.pid}",
+    ]
+    assert second.process.wait(PATIENCE) == 130
+    assert up.process.wait(PATIENCE) == 130
+    assert not family(home)
+
+
+class Terminal(Running):
+    """A command in a terminal of 100 columns and 30 lines."""
+
+    def __init__(self, home, *arguments):
+        self.said = []
+        pid, self.screen = pty.fork()
+        if pid == 0:
+            os.execve(
+                RINGRIFT[0],
+                [*RINGRIFT, *arguments],
+                {**surroundings(home), "TERM": "xterm", "COLUMNS": "100", "LINES": "30"},
+            )
+        self.process = psutil.Process(pid)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        rest = ""
+        while select.select([self.screen], [], [], PATIENCE)[0]:
+            try:
+                data = os.read(self.screen, 4096)
+            except OSError:  # its other end is closed
+                return
+            *lines, rest = (rest + data.decode(errors="replace")).split("\n")
+            self.said += [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line).strip("\r") for line in lines]
+
+
+def test_alone_it_has_everything_and_takes_it_along(home):
+    """In a terminal the screen names processes, master and configs; Ctrl-C ends all, in order."""
+    loop = Terminal(home, "master-loop", "--profile", "minimal")
+    loop.until(r"master     at work: process \d+ on .*, fence 1")
+    loop.until(r"processes  broker · gpu1 · cpu · control · beat$")
+    loop.until(r"^hex8:2 ")
+    assert lock_holder(home / LOCK) == lock_holder(home / MASTER_LOCK) == loop.process.pid
+    names = {re.sub(r"@.*", "", name) for name in up_nodes(home)}
+    assert names <= {"gpu1", "cpu", "control"}
+    after = len(loop.said)
+    [killed] = [
+        p for p in family(home) if "control@%h" in p.cmdline() and p.ppid() == loop.process.pid
+    ]
+    killed.kill()
+    loop.until(r"control ended with -9; starting it again in 1 s", after)
+    loop.until(r"control \(started again 1×\)", after)
+    os.write(loop.screen, b"\x03")
+    assert loop.process.wait(PATIENCE) == 130
+    assert not family(home)
+
+
+def up_nodes(home):
+    """Names of the workers that said that they are up."""
+    status = json.loads(ringrift(home, "master-loop", "--status", "--json").stdout)
+    return [node["name"] for node in status["nodes"]]
