@@ -10,16 +10,22 @@ from ringrift.pipeline import event_router, hooks, reconciler
 from ringrift.pipeline import master as master_loop
 from ringrift.pipeline.dispatcher import current_dispatcher
 from ringrift.pipeline.orchestrator import advance
+from ringrift.pipeline.told_waits import Sayings
+from ringrift.pipeline.queues import BESIDE
 from workers.context import context, master
 from workers.cpu import run_hooks
 from workers.stage import work
 
+#: What the log of this process has been told of each config.
+_sayings = Sayings()
+
 
 @app.task(name="control.tick", ignore_result=True)
 def tick(fence: int) -> None:
-    """Look at every config, decide, open runs."""
+    """Look at every config, decide, open runs, tell what each waits for."""
     with master(fence) as ctx:
         master_loop.tick(ctx, current_dispatcher())
+        _sayings.tell(ctx, master=True)
 
 
 @app.task(name="control.reconcile", ignore_result=True)
@@ -44,7 +50,7 @@ def tournament(fence: int) -> None:
 def _beside(fence: int, purpose: str) -> None:
     with master(fence) as ctx:
         for match in matches_beside.plan_due(ctx, (purpose,)):
-            app.send_task("gpu.play_beside", (match,), task_id=match)
+            app.send_task("gpu.play_beside", (match,), task_id=match, priority=BESIDE)
 
 
 @app.task(name="control.relay", ignore_result=True)

@@ -3,6 +3,9 @@
     selfplay   chord( shard, shard, … )  ─▶  sync ─▶ parity ─▶ export ─▶ train ─▶ evaluate
     evaluate   chord( match unit, … )    ─▶  promote
 
+Shards are sent some at a time (`ringrift.pipeline.feeding`), so the chord is that of the last ones, and
+the others travel alone. Messages to the gpu queue carry a priority (`ringrift.pipeline.queues`).
+
 ``evaluate`` is the task that plans the gates, which only then are known, and issues the second
 chord. Every task takes its input from the ledger and claims its row there, so a chain that is sent
 twice, or resumed in its middle, does nothing twice. Chords are flat, for Celery counts nested ones
@@ -11,9 +14,10 @@ badly, and issued again as a new group with the same work in it.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
-from celery import chain, chord
+from celery import chain, chord, group
 from celery.canvas import Signature
 from celery.utils.log import get_task_logger
 from kombu.exceptions import OperationalError
@@ -22,6 +26,8 @@ from redis import RedisError
 from ringrift.celery import app
 from ringrift.errors import RingRiftError
 from ringrift.pipeline.dispatcher import Issue, register_courier, register_dispatcher
+from ringrift.pipeline.queues import URGENT
+from ringrift.settings import Settings
 from ringrift.store.ids import task_id
 from workers import control, cpu, gpu
 
@@ -65,6 +71,11 @@ class BrokerAway(RingRiftError):
 class CeleryDispatcher:
     """Sends what the orchestrator issues."""
 
+    @functools.cached_property
+    def filling(self) -> Settings:
+        """The settings of this process: how much of a run's selfplay is sent ahead."""
+        return Settings.load()
+
     def dispatch(self, issue: Issue) -> None:
         """Send the units and the stages that follow. Raises BrokerAway.
 
@@ -86,7 +97,7 @@ def take_out(config: str) -> None:
 
 
 def flows(issue: Issue) -> list[Signature]:
-    """Return the messages of an issue: a chord per CHORD_LIMIT units, or a chain."""
+    """Return the messages of an issue: a chain, or a chord per CHORD_LIMIT units; a group where more units follow."""
     following = [signature(issue.run_id, stage) for stage in FOLLOWING[issue.stage]]
     if issue.units == ("",):
         return [chain(signature(issue.run_id, issue.stage), *following)]
@@ -94,17 +105,30 @@ def flows(issue: Issue) -> list[Signature]:
         issue.units[start : start + CHORD_LIMIT]
         for start in range(0, len(issue.units), CHORD_LIMIT)
     ]
-    # Each chord of several has the same body: the ledger lets the last one through.
-    return [
-        chord([signature(issue.run_id, issue.stage, unit) for unit in part], chain(*following))
+    headers = [
+        [signature(issue.run_id, issue.stage, unit, issue.priority) for unit in part]
         for part in parts
     ]
+    if not issue.last:
+        return [group(header) for header in headers]
+    # Each chord of several has the same body: the ledger lets the last one through.
+    return [chord(header, chain(*following)) for header in headers]
 
 
-def signature(run_id: str, stage: str, unit: str = "") -> Signature:
-    """Return the message of one unit; immutable, since its input is in the ledger."""
+def signature(run_id: str, stage: str, unit: str = "", priority: int = URGENT) -> Signature:
+    """Return the message of one unit; immutable, since its input is in the ledger.
+
+    priority: of selfplay; all that follows is urgent, since a whole run waits for it.
+    """
     arguments = (run_id, unit) if unit else (run_id,)
-    return TASKS[stage].si(*arguments).set(task_id=task_id(run_id, stage, unit))
+    return (
+        TASKS[stage]
+        .si(*arguments)
+        .set(
+            task_id=task_id(run_id, stage, unit),
+            priority=priority if stage == "selfplay" else URGENT,
+        )
+    )
 
 
 def _register(**_: Any) -> None:

@@ -90,11 +90,15 @@ class NpzExportComplete(OfTask):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataCollected(OfTask):
-    """A run ended with too few positions to begin training; they stay for the next one."""
+    """A run ended without a training, since none was due; its games stay for the next one."""
 
     positions: Annotated[int, "positions there are"]
     needed: Annotated[int, "positions that a training needs (training.min_samples_to_trigger)"]
     closed: Annotated[str, "outcome of the run"]
+    lacks: Annotated[str | None, "what was missing: samples, quality or freshness"] = None
+    reason: Annotated[str | None, "the same with figures"] = None
+    new: Annotated[int | None, "positions since the last training"] = None
+    quarantined: Annotated[int | None, "games of the config in quarantine"] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from ringrift.errors import BadInput, RingRiftError
+from ringrift.settings import Settings
+from ringrift.store.runs import PRIORITY
+
+#: A unit that was handed over this long ago and claimed by nobody is handed over again. Longer
+#: than a queue is usually deep; a second delivery is only a wasted message.
+REISSUE_SECONDS: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +30,18 @@ class Issue:
     stage: str
     #: Units: shard ids for selfplay, match chunk ids for evaluate, ("",) for the others.
     units: tuple[str, ...]
+    #: Of the run's selfplay; 0 goes first.
+    priority: int = PRIORITY
+    #: Whether the stage has no other units left to be handed over: then the stages after it may travel along.
+    last: bool = True
 
 
 class Dispatcher(Protocol):
-    """Carries out what the orchestrator decided."""
+    """Carries out what the orchestrator decided.
+
+    One that sends to a queue also has ``filling``: the settings by which the queue is kept short
+    (`pipeline.feeding`). One without it is handed all shards of a run at once.
+    """
 
     def dispatch(self, issue: Issue) -> None:
         """Deliver each unit at least once to its stage function; may return before it is done.
@@ -73,6 +87,12 @@ def current_dispatcher() -> Dispatcher:
             "or run `ringrift training-loop --in-process` (work in this process)"
         )
     return _registered[-1]
+
+
+def filling_of(dispatcher: Dispatcher) -> Settings | None:
+    """The settings by which a dispatcher's queue is kept short, None if it has none."""
+    found: Settings | None = getattr(dispatcher, "filling", None)
+    return found
 
 
 def dispatch_all(dispatcher: Dispatcher, issues: Sequence[Issue]) -> None:

@@ -1,7 +1,8 @@
-"""The master loop's tick: look at every config, decide, open runs.
+"""The master loop's tick: look at every config, decide, open runs, send shards.
 
 One beat in a cluster holds the master lease and sends the ticks; each carries the fence of that
-lease, and the ledger refuses what an outdated one decides.
+lease, and the ledger refuses what an outdated one decides. What is decided, and why:
+`pipeline.scheduling`.
 """
 
 from __future__ import annotations
@@ -9,26 +10,20 @@ from __future__ import annotations
 from ringrift.configs import Config
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.dispatcher import Dispatcher
+from ringrift.pipeline.feeding import feed
 from ringrift.pipeline.orchestrator import advance
 from ringrift.pipeline.runs import open_or_resume
-from ringrift.store import runs
+from ringrift.pipeline.scheduling import OPEN, Decision, decide_now
 
 
-def tick(ctx: Context, dispatcher: Dispatcher) -> None:
-    """Bring every config of ``loop.configs`` forward; raises StaleFence when another is master."""
-    for config in ctx.settings.loop.parsed():
-        if may_open(ctx, config):
-            run = open_or_resume(ctx, config)
-            advance(ctx.ledger, run.id, dispatcher, fence=ctx.fence)
-
-
-def may_open(ctx: Context, config: Config) -> bool:
-    """Tell whether the loop works on this config now: it opens runs, and has not done enough."""
-    settings = ctx.settings.of(config)
-    if not settings.training.auto_trigger:
-        return False  # only what somebody asks for
-    with ctx.ledger.read() as tx:
-        last = runs.last_run(tx, str(config))
-    limit = settings.loop.max_iterations
-    closed = last is not None and last.state == runs.CLOSED
-    return not (limit and closed and last is not None and last.iteration >= limit)
+def tick(ctx: Context, dispatcher: Dispatcher) -> list[Decision]:
+    """Bring every config forward; what was decided. Raises StaleFence when another is master."""
+    decisions = decide_now(ctx)
+    for decision in decisions:
+        run = decision.figures["run"]
+        if decision.action == OPEN:
+            run = open_or_resume(ctx, Config.parse(decision.config)).id
+        if run is not None:
+            advance(ctx.ledger, run, dispatcher, fence=ctx.fence, feeding=False)
+    feed(ctx.ledger, dispatcher, fence=ctx.fence)
+    return decisions

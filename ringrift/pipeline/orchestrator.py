@@ -13,19 +13,15 @@ from dataclasses import dataclass
 
 import structlog
 
-from ringrift.errors import RingRiftError
-from ringrift.pipeline.dispatcher import Dispatcher, Issue, NotHandedOver
+from ringrift.pipeline.dispatcher import REISSUE_SECONDS, Dispatcher, Issue, filling_of
 from ringrift.pipeline.events import run_failed
+from ringrift.pipeline.feeding import feed, hand_over
 from ringrift.pipeline.owner import is_dead
 from ringrift.store import runs, stages
 from ringrift.store.ledger import Fence, Ledger, Tx
-from ringrift.store.stages import ABANDONED, ORDER, RUNNING, SETTLED, StageRow
+from ringrift.store.stages import ABANDONED, ORDER, PENDING, RUNNING, SETTLED, StageRow
 
 log = structlog.get_logger(__name__)
-
-#: A unit that was handed over this long ago and claimed by nobody is handed over again. Longer
-#: than a queue is usually deep; a second delivery is only a wasted message.
-REISSUE_SECONDS = 600.0
 
 #: Share of a stage's units that may be given up before the run is. Shards are independent draws
 #: of the same self-play, so a run with most of them is a smaller run, not a biased one.
@@ -42,6 +38,8 @@ class RunView:
     rows: tuple[StageRow, ...]
     #: Seconds since 1970, by the ledger's clock.
     now: float
+    #: Of its selfplay messages.
+    priority: int = runs.PRIORITY
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +53,15 @@ class Close:
 Command = Issue | Close
 
 
-def decide(view: RunView, reissue_seconds: float = REISSUE_SECONDS) -> list[Command]:
+def decide(
+    view: RunView, reissue_seconds: float = REISSUE_SECONDS, *, fed: bool = False
+) -> list[Command]:
     """The commands that bring the run forward now; none if all that can be done is being done.
 
     The first stage with unsettled rows is the run's stage. Its rows that are pending and not
     handed over lately, and those whose claim went silent, are issued. A stage that lost too many
-    units closes the run as failed.
+    units closes the run as failed. `fed`: shards that wait are sent by `pipeline.feeding`, some at a
+    time; only those whose claim went silent are issued here.
     """
     if not view.open:
         return []
@@ -79,11 +80,20 @@ def decide(view: RunView, reissue_seconds: float = REISSUE_SECONDS) -> list[Comm
         waiting = tuple(
             row.unit
             for row in rows
-            if row.state not in SETTLED and _due(row, view.now, reissue_seconds)
+            if row.state not in SETTLED
+            and not (fed and _is_fed(row))
+            and _due(row, view.now, reissue_seconds)
         )
         if any(row.state not in SETTLED for row in rows):
-            return [Issue(view.run_id, stage, waiting)] if waiting else []
+            last = not any(fed and _is_fed(row) for row in rows)
+            found = Issue(view.run_id, stage, waiting, view.priority, last)
+            return [found] if waiting else []
     return []
+
+
+def _is_fed(row: StageRow) -> bool:
+    """A shard that nobody has claimed."""
+    return row.stage == "selfplay" and row.state == PENDING
 
 
 def _due(row: StageRow, now: float, reissue_seconds: float) -> bool:
@@ -97,7 +107,7 @@ def view_run(tx: Tx, run_id: str) -> RunView:
     """Read a run as `decide` sees it."""
     run = runs.get_run(tx, run_id)
     rows = tuple(stages.stages_of(tx, run_id))
-    return RunView(run_id, run.state == runs.OPEN, rows, tx.now)
+    return RunView(run_id, run.state == runs.OPEN, rows, tx.now, run.priority)
 
 
 def advance(
@@ -107,6 +117,7 @@ def advance(
     *,
     fence: Fence | None = None,
     reissue_seconds: float = REISSUE_SECONDS,
+    feeding: bool = True,
 ) -> list[Command]:
     """Decide and hand over; the commands that were carried out. NotHandedOver if that failed.
 
@@ -114,14 +125,19 @@ def advance(
     two callers at once issue a unit once, and a worker never meets a row that is not there yet. A
     caller that dies in between leaves marked units that nobody has; they are due again after
     `reissue_seconds`, or at once if handing over raised.
+
+    Shards go to a queue through `feed`, which looks at all runs; without `feeding` the caller does
+    that, after several runs.
     """
+    fed = filling_of(dispatcher) is not None
     with ledger.write(fence) as tx:
         if runs.get_run(tx, run_id).state != runs.OPEN:
             return []
         if ledger.local:
             stages.expire_claims(tx, run_id, is_dead)
         stages.abandon_expired(tx, run_id)
-        commands = decide(view_run(tx, run_id), reissue_seconds)
+        view = view_run(tx, run_id)
+        commands = decide(view, reissue_seconds, fed=fed)
         for command in commands:
             if isinstance(command, Close):
                 _close_failed(tx, command)
@@ -131,14 +147,9 @@ def advance(
         if isinstance(command, Close):
             log.error("run closed as failed", run=command.run_id[:12], reason=command.reason)
             continue
-        try:
-            dispatcher.dispatch(command)
-        except BaseException as error:
-            with ledger.write(fence) as tx:
-                stages.mark_unissued(tx, run_id, command.stage, command.units)
-            if isinstance(error, RingRiftError) or not isinstance(error, Exception):
-                raise
-            raise NotHandedOver(f"{command.stage} of run {run_id[:12]}: {error}") from error
+        hand_over(ledger, dispatcher, command, fence)
+    if fed and feeding and any(_is_fed(row) for row in view.rows):
+        commands += feed(ledger, dispatcher, fence=fence, reissue_seconds=reissue_seconds)
     return commands
 
 

@@ -7,8 +7,9 @@ import structlog
 from ringrift.errors import RingRiftError
 from ringrift.pipeline import nodes
 from ringrift.pipeline.context import Context
-from ringrift.pipeline.dispatcher import Dispatcher
-from ringrift.pipeline.orchestrator import REISSUE_SECONDS, Command, advance
+from ringrift.pipeline.dispatcher import REISSUE_SECONDS, Dispatcher
+from ringrift.pipeline.feeding import feed
+from ringrift.pipeline.orchestrator import Command, advance
 from ringrift.pipeline.owner import is_dead
 from ringrift.store import runs
 from ringrift.store.ledger import StaleFence
@@ -37,9 +38,16 @@ def reconcile(
                 dispatcher,
                 fence=ctx.fence,
                 reissue_seconds=reissue_seconds,
+                feeding=False,
             )
         except StaleFence:
             raise
         except (RingRiftError, OSError) as error:
             log.warning("run not brought forward", run=run.id[:12], error=str(error))
+    try:
+        done += feed(ctx.ledger, dispatcher, fence=ctx.fence, reissue_seconds=reissue_seconds)
+    except StaleFence:
+        raise
+    except (RingRiftError, OSError) as error:
+        log.warning("no shards sent", error=str(error))
     return done

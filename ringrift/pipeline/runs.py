@@ -8,7 +8,9 @@ from ringrift.configs import Config
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.engine import USUAL
 from ringrift.pipeline.plan import RunPlan
+from ringrift.pipeline.scheduling import priority_of
 from ringrift.pipeline.sweeping import sweep
+from ringrift.settings import Settings
 from ringrift.store import games, models, runs, stages
 from ringrift.store.ids import digest
 from ringrift.store.ids import run_id as derive_run_id
@@ -56,10 +58,10 @@ def open_or_resume(
         engine=engine,
     )
     with ctx.ledger.write(ctx.fence) as tx:
-        return _open(tx, config, plan, start, ctx.settings.cluster.max_attempts)
+        return _open(tx, config, plan, start, ctx.settings)
 
 
-def _open(tx: Tx, config: Config, plan: RunPlan, start: ModelRow, max_attempts: int) -> RunRow:
+def _open(tx: Tx, config: Config, plan: RunPlan, start: ModelRow, settings: Settings) -> RunRow:
     last = runs.last_run(tx, str(config))
     iteration = 1 if last is None else last.iteration + 1
     champion = models.champion(tx, str(config))
@@ -73,6 +75,7 @@ def _open(tx: Tx, config: Config, plan: RunPlan, start: ModelRow, max_attempts: 
         champion=champion,
         plan=plan.as_dict(),
         plan_digest=plan.digest,
+        priority=priority_of(settings.loop, str(config)),
     )
     if run is None:  # another caller opened one since we looked
         return runs.open_runs(tx, str(config))[0]
@@ -89,7 +92,7 @@ def _open(tx: Tx, config: Config, plan: RunPlan, start: ModelRow, max_attempts: 
         for shard in shards
     ]
     rows += [NewStage(stage) for stage in WHOLE_RUN]
-    stages.add_stages(tx, run.id, rows, max_attempts)
+    stages.add_stages(tx, run.id, rows, settings.cluster.max_attempts)
     log.info(
         "run opened",
         run=run.id[:12],

@@ -16,12 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any
 
 from ringrift.configs import Config
 from ringrift.pipeline import capacity
 from ringrift.pipeline.context import Context
-from ringrift.pipeline.queues import GPU
+from ringrift.pipeline.dispatcher import REISSUE_SECONDS
+from ringrift.pipeline.queues import GPU, HEAVY, LIGHT
 from ringrift.pipeline.triggers import POSITIONS, Trigger, training_due
 from ringrift.settings import Settings
 from ringrift.settings.loop import LoopSettings
@@ -29,16 +30,9 @@ from ringrift.store import games, models, runs, work
 from ringrift.store.ledger import Tx
 from ringrift.store.work import Load
 
-#: What was handed over so long ago and claimed by nobody counts as lost. Longer than a queue is usually deep; a second
-#: delivery is only a wasted message.
-REISSUE_SECONDS: Final = 600.0
-
 #: Actions: open a run; send shards of its open run; its open run is at work; another's turn comes first; it has done
 #: its iterations; the loop opens nothing by itself for it; it is none of the loop's configs.
 OPEN, SEND, WORK, WAIT, DONE, OFF, ASIDE = "open", "send", "work", "wait", "done", "off", "aside"
-
-#: Priorities of a run's selfplay messages (0 goes first): of configs above the mean weight, and of the others.
-HEAVY, LIGHT = 3, runs.PRIORITY
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,13 @@ from ringrift.pipeline.events import Kind, blob_quarantined
 from ringrift.pipeline.model_files import training_folder
 from ringrift.pipeline.services import BadShard, ExportWork, ShardWork, TrainWork
 from ringrift.pipeline.task import Done, StageOutcome, Task, perform
+from ringrift.pipeline.triggers import Trigger, training_due
 from ringrift.store import events as outbox
 from ringrift.store import games, models, runs, stages
 from ringrift.store.blobs import note_quarantine
 from ringrift.store.events import NewEvent
 from ringrift.store.ledger import MASTER, Tx, standing_fence
+from ringrift.store.work import supply
 
 
 def run_stage(ctx: Context, run_id: str, stage: str, unit: str = "") -> StageOutcome:
@@ -180,7 +182,7 @@ def _replay_bad_shard(task: Task, shard: games.ShardRow, error: BadShard) -> Non
 
 
 def export(task: Task) -> Done:
-    """Make the dataset of the replay window, or end the run where there is too little for one.
+    """Make the dataset of the replay window, or end the run where no training is due (`pipeline.triggers`).
 
     Every game is played again for it. One whose moves do not lead to what it says is kept out as
     the parity gate keeps it out, from this dataset and all later ones.
@@ -190,6 +192,7 @@ def export(task: Task) -> Done:
         known = games.ingested_shards(tx, run.config)[::-1]
         own = games.shards_of(tx, run.id)
         faulty = games.faulty_games(tx, run.config)
+        due = training_due(supply(tx, run.config), rules, tx.now)
     by_path = {ctx.blobs.path(str(s.path)): s for s in known}
     lost = Counter[str]()  # positions of each shard that may not be learned from
     for game in faulty:
@@ -202,9 +205,8 @@ def export(task: Task) -> Done:
         seed=run.seed,
         plan=task.plan,
     )
-    total = sum(rows for _, rows in work.shards)
-    if total < rules.min_samples_to_trigger:
-        return _too_few(task, total)
+    if not due.due:
+        return _collected(task, due)
     made = ctx.services.export(work, ctx.home / "datasets", task.work.progress)
     for failed in made.failed:
         lost[by_path[failed.shard].id] += failed.positions
@@ -236,15 +238,21 @@ def export(task: Task) -> Done:
     return Done(result, [task.event(Kind.NPZ_EXPORT_COMPLETE, **result)], rows)
 
 
-def _too_few(task: Task, total: int) -> Done:
-    """Too few positions to learn from: the run ends here, its games stay for the next one."""
-    need = task.plan.training.min_samples_to_trigger
-    reason = f"{total} of {need} positions to begin training (training.min_samples_to_trigger)"
+def _collected(task: Task, trigger: Trigger) -> Done:
+    """No training is due: the run ends here, its games stay for the next one."""
 
     def rows(tx: Tx) -> None:
-        runs.close_run(tx, task.run.id, runs.COLLECTED, reason)
+        runs.close_run(tx, task.run.id, runs.COLLECTED, trigger.reason)
 
-    result = {"positions": total, "needed": need, "closed": runs.COLLECTED}
+    result = {
+        "positions": trigger.positions,
+        "needed": task.plan.training.min_samples_to_trigger,
+        "closed": runs.COLLECTED,
+        "lacks": trigger.lacks,
+        "reason": trigger.reason,
+        "new": trigger.new,
+        "quarantined": trigger.quarantined,
+    }
     return Done(result, [task.event(Kind.DATA_COLLECTED, **result)], rows)
 
 

@@ -1,0 +1,89 @@
+"""Shards on their way to a queue: some at a time, those of all open runs in the order of their turns.
+
+A queue that held whole runs would be served in the order in which they were opened, for hours. So
+the ledger keeps the shards, and whoever brings a run forward (a tick, the relay, the reconciler, a
+loop) also sends what the queue has room for, of whichever run is next (`pipeline.scheduling`).
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from ringrift.errors import RingRiftError
+from ringrift.pipeline.dispatcher import (
+    REISSUE_SECONDS,
+    Dispatcher,
+    Issue,
+    NotHandedOver,
+    filling_of,
+)
+from ringrift.pipeline.scheduling import allot, look
+from ringrift.settings import Settings
+from ringrift.store import stages, work
+from ringrift.store.ledger import Fence, Ledger, Tx
+
+log = structlog.get_logger(__name__)
+
+
+def feed(
+    ledger: Ledger,
+    dispatcher: Dispatcher,
+    *,
+    fence: Fence | None = None,
+    reissue_seconds: float = REISSUE_SECONDS,
+) -> list[Issue]:
+    """Send the shards that the queue has room for; what was sent. NotHandedOver if that failed.
+
+    Nothing where the dispatcher has no queue to keep short. Two callers at once send no shard
+    twice, since each is marked in the transaction that chose it.
+    """
+    settings = filling_of(dispatcher)
+    if settings is None:
+        return []
+    with ledger.read() as tx:  # mostly there is no room, and nobody need wait for a look
+        if not allot(look(tx, settings, reissue_seconds)):
+            return []
+    with ledger.write(fence) as tx:
+        issues = _choose(tx, settings, reissue_seconds)
+    for number, issue in enumerate(issues):
+        try:
+            hand_over(ledger, dispatcher, issue, fence)
+        except BaseException:
+            for later in issues[number + 1 :]:
+                _take_back(ledger, later, fence)
+            raise
+        log.info("shards sent", run=issue.run_id[:12], shards=len(issue.units))
+    return issues
+
+
+def _choose(tx: Tx, settings: Settings, reissue_seconds: float) -> list[Issue]:
+    """The shards that are sent now, marked as handed over."""
+    view = look(tx, settings, reissue_seconds)
+    issues = []
+    for config, count in allot(view).items():
+        run = next(one.run for one in view.configs if one.config == config)
+        assert run is not None
+        load = run.load
+        units = work.fresh_units(tx, load.run_id, load.stage, reissue_seconds, count)
+        stages.mark_issued(tx, load.run_id, load.stage, units)
+        last = len(units) == load.fresh
+        issues.append(Issue(load.run_id, load.stage, tuple(units), load.priority, last))
+    return issues
+
+
+def hand_over(
+    ledger: Ledger, dispatcher: Dispatcher, issue: Issue, fence: Fence | None = None
+) -> None:
+    """Give marked units to the dispatcher. If it does not take them they are due again, and NotHandedOver."""
+    try:
+        dispatcher.dispatch(issue)
+    except BaseException as error:
+        _take_back(ledger, issue, fence)
+        if isinstance(error, RingRiftError) or not isinstance(error, Exception):
+            raise
+        raise NotHandedOver(f"{issue.stage} of run {issue.run_id[:12]}: {error}") from error
+
+
+def _take_back(ledger: Ledger, issue: Issue, fence: Fence | None) -> None:
+    with ledger.write(fence) as tx:
+        stages.mark_unissued(tx, issue.run_id, issue.stage, issue.units)
