@@ -18,11 +18,10 @@ from ringrift.pipeline.file_looks import Files
 from ringrift.pipeline.lease import Holder
 from ringrift.pipeline.nodes import Node
 from ringrift.pipeline.owner import is_dead
-from ringrift.pipeline.scheduling import Decision
 from ringrift.pipeline.status import ConfigStatus, Looked, config_status, known_configs
 from ringrift.store import events, loops
 from ringrift.store.events import EventRow
-from ringrift.store.ledger import MASTER, FenceRow, fence_row
+from ringrift.store.ledger import MASTER, FenceRow, Tx, fence_row
 from ringrift.store.loops import LoopRow
 
 #: What somebody should look at, newest last.
@@ -166,19 +165,9 @@ def overview(
         master = _master(fence_row(tx, MASTER), broker)
         found = [_loop(row, now) for row in loops.all_loops(tx)]
         up = capacity.standing(tx)
-        workers = capacity.capacities(tx)
         failed = [_failure(row) for row in events.last_events(tx, SHOWN_FAILURES, kinds=FAILURES)]
         lately = events.count_since(tx, FAILURES, now - FAILURE_SECONDS)
-        decided: dict[str, Decision] = {}
-        if master.state == "held":
-            said = scheduling.decide(scheduling.look(tx, ctx.settings))
-            decided = {one.config: one for one in said}
-    looked = Looked(
-        master=None if master.state == "unknown" else master.state == "held",
-        loops=[one.said for one in found if one.alive],
-        decisions=decided,
-        workers=workers,
-    )
+        looked = looked_at(tx, ctx, None if master.state == "unknown" else master.state == "held")
     told = [config_status(ctx, name, files, looked) for name in names]
     files.keep()
     return Overview(
@@ -196,12 +185,23 @@ def overview(
                 one.slots,
                 one.busy,
             )
-            for one in workers.values()
+            for one in (looked.workers or {}).values()
         ],
         failures=failed,
         failures_last_hour=lately,
         configs=told,
         files_unread=files.unread,
+    )
+
+
+def looked_at(tx: Tx, ctx: Context, master: bool | None) -> Looked:
+    """What is found out once for all configs; `master`: whether a master loop is at work, None if nobody knows."""
+    decided = scheduling.decide(scheduling.look(tx, ctx.settings)) if master else []
+    return Looked(
+        master=master,
+        loops=[row for row in loops.all_loops(tx) if _loop(row, tx.now).alive],
+        decisions={one.config: one for one in decided},
+        workers=capacity.capacities(tx),
     )
 
 

@@ -18,6 +18,7 @@ from ringrift.pipeline.helpers import helping
 from ringrift.pipeline.in_process import work_off
 from ringrift.pipeline.orchestrator import advance
 from ringrift.pipeline.runs import open_or_resume
+from ringrift.pipeline.told_waits import telling
 from ringrift.store import runs
 from ringrift.store.ledger import StaleFence
 from ringrift.store.runs import RunRow
@@ -62,6 +63,18 @@ def run_loop(
         return deadline is not None and time.monotonic() >= deadline
 
     ctx = ctx.with_(stop=lambda: asked() or out_of_time())
+    with telling(ctx, [str(config) for config in loop.configs]):
+        return _iterate(ctx, loop, drive, opened, asked, out_of_time)
+
+
+def _iterate(
+    ctx: Context,
+    loop: SingleLoop,
+    drive: Drive,
+    opened: Callable[[RunRow], None],
+    asked: Callable[[], bool],
+    out_of_time: Callable[[], bool],
+) -> list[RunRow]:
     closed: list[RunRow] = []
     iteration = 0
     while not loop.max_iterations or iteration < loop.max_iterations:
