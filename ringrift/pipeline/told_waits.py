@@ -1,0 +1,114 @@
+"""What each config waits for, told in the log: one line per config whenever something changed.
+
+A change is another run, stage or reason, somebody beginning or leaving the work, or a further
+quarter of what is needed being there. Figures that only grow are not: `ringrift status` has them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import structlog
+
+from ringrift.errors import RingRiftError
+from ringrift.pipeline.context import Context
+from ringrift.pipeline.overview import looked_at
+from ringrift.pipeline.run_status import RunStatus, run_status
+from ringrift.pipeline.status import training_of, wait_of
+from ringrift.pipeline.waits import Wait
+from ringrift.store import runs
+
+log = structlog.get_logger(__name__)
+
+#: Lines about one stage as it fills up, beside its beginning.
+PARTS = 4
+
+
+class Sayings:
+    """What one process has told already. May be called by several threads."""
+
+    def __init__(self) -> None:
+        """Nothing told yet."""
+        self._told: dict[str, tuple[object, ...]] = {}
+        self._lock = threading.Lock()
+
+    def tell(
+        self, ctx: Context, configs: Sequence[str] | None = None, *, master: bool | None = False
+    ) -> list[tuple[str, Wait]]:
+        """Log what changed since the last call, and return it. Never raises for want of the ledger.
+
+        configs: None for those of the settings and all with an open run. master: whether a master
+        loop is at work, as far as the caller knows.
+        """
+        try:
+            found = _look(ctx, configs, master)
+        except (RingRiftError, OSError) as error:  # what is told is no reason to stop work
+            log.debug("not told what configs wait for", error=str(error))
+            return []
+        with self._lock:
+            new = [
+                (config, wait)
+                for config, wait, run in found
+                if self._told.get(config) != _mark(wait, run)
+            ]
+            self._told.update({config: _mark(wait, run) for config, wait, run in found})
+        for config, wait in new:
+            said = {
+                "have": wait.have,
+                "need": wait.need,
+                "unit": wait.unit,
+                "eta_seconds": None if wait.eta_seconds is None else round(wait.eta_seconds),
+            }
+            log.info(
+                "config waits",
+                config=config,
+                stage=wait.stage,
+                waits_for=wait.waits_for,
+                **{key: value for key, value in said.items() if value is not None},
+            )
+        return new
+
+
+@contextmanager
+def telling(ctx: Context, configs: Sequence[str]) -> Iterator[None]:
+    """Tell beside a block what these configs wait for, as often as the master looks."""
+    sayings = Sayings()
+
+    def beat() -> bool:
+        sayings.tell(ctx, configs)
+        return True
+
+    pulse = ctx.pulses("waits", ctx.settings.cluster.tick_interval_seconds, beat)
+    try:
+        yield
+    finally:
+        pulse.stop()
+
+
+def _look(
+    ctx: Context, configs: Sequence[str] | None, master: bool | None
+) -> list[tuple[str, Wait, RunStatus | None]]:
+    found = []
+    with ctx.ledger.read() as tx:
+        looked = looked_at(tx, ctx, master)
+        if configs is None:
+            configs = [*ctx.settings.loop.configs, *(run.config for run in runs.open_runs(tx))]
+        for config in dict.fromkeys(configs):
+            last = runs.last_run(tx, config)
+            run = None if last is None else run_status(tx, last, looked.workers)
+            training = training_of(tx, ctx, config, last)
+            wait = wait_of(ctx, config, last, run, training, looked, tx.now)
+            found.append((config, wait, run))
+    return found
+
+
+def _mark(wait: Wait, run: RunStatus | None) -> tuple[object, ...]:
+    """What makes one wait another."""
+    part = None
+    if wait.have is not None and wait.need:
+        part = min(PARTS, int(PARTS * wait.have / wait.need))
+    if run is None:
+        return (wait.stage, part)
+    return (run.run_id, run.outcome, wait.stage, run.at_work > 0, part)
