@@ -12,6 +12,7 @@ from benchmarks.histories.scheduler import Simulation
 from ringrift.errors import RingRiftError
 from ringrift.pipeline.dispatcher import Issue
 from ringrift.pipeline.queues import CONTROL, CPU, GPU
+from ringrift.settings import Settings
 
 #: As the real flows route and chain the stages (workers/flows.py).
 QUEUE = {
@@ -147,14 +148,15 @@ class SimDispatcher:
     """Sends what the orchestrator issues, in chords and chains as the real one does."""
 
     broker: Broker
+    #: By which shards are sent some at a time.
+    filling: Settings
 
     def dispatch(self, issue: Issue) -> None:
         """Send the units and the stages that follow. Raises BrokerAway."""
         group = None if issue.units == ("",) else Group(set(issue.units))
+        then = FOLLOWING[issue.stage] if issue.last else ()
         for unit in issue.units:
-            self.broker.send(
-                _stage(issue.run_id, issue.stage, unit, then=FOLLOWING[issue.stage], group=group)
-            )
+            self.broker.send(_stage(issue.run_id, issue.stage, unit, then=then, group=group))
 
 
 @dataclass(frozen=True, slots=True)
