@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from ringrift.errors import RingRiftError
 
+#: State of a run that is not closed: `store.runs.OPEN`, without loading the store.
+OPEN = "open"
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
@@ -148,15 +151,23 @@ class View(Protocol):
 
 def sentences(found: Overview) -> Iterator[tuple[str, str, str]]:
     """Name, stage and one sentence of each config."""
-    from ringrift.cli.watch import clock
+    from ringrift.cli.watch import TITLES, clock
 
     for one in found.configs:
-        stage, number = one.stage, ""
+        stage, words = one.stage, TITLES.get(one.stage, "")
         if one.run is not None:
-            number = f"#{one.run.iteration} "
-            stage = f"{number}{one.run.state} {stage}"
+            stage = f"#{one.run.iteration} {one.run.state} {stage}"
+            if one.run.state != OPEN:
+                words = f"{one.run.outcome}"
+            words = f"#{one.run.iteration} {words}; "
         eta = "" if one.eta_seconds is None else f", about {clock(one.eta_seconds)} to go"
-        yield one.config, stage, f"{number}{one.stage}: {one.waits_for}{eta}"
+        yield one.config, stage, f"{words}waits for {one.waits_for}{eta}"
+
+
+def steering(found: Overview) -> str:
+    """Who holds the master lease, as far as it changes when another one does."""
+    master = found.master
+    return f"{master.state} {master.owner} {master.fence}"
 
 
 class Lines:
@@ -166,7 +177,7 @@ class Lines:
         self._write = write or _print
         #: config -> (stage, sentence, when it was said).
         self._told: dict[str, tuple[str, str, float]] = {}
-        self._trouble = ""
+        self._trouble = self._master = ""
 
     def say(self, line: str) -> None:
         """Print it with the time."""
@@ -175,6 +186,7 @@ class Lines:
     def show(self, look: Look) -> None:
         """Print what is new."""
         from ringrift.cli.events import line
+        from ringrift.cli.status_text import master_text
 
         for event in look.events:
             self._write(line(event, as_json=False)[:WIDTH])
@@ -183,6 +195,9 @@ class Lines:
         self._trouble = look.trouble
         if look.overview is None:
             return
+        if steering(look.overview) != self._master:
+            self._master = steering(look.overview)
+            self.say(f"master       {master_text(look.overview)}")
         for name, stage, sentence in sentences(look.overview):
             known = self._told.get(name)
             fresh = known is None or known[0] != stage
@@ -215,7 +230,7 @@ class JsonLines:
         self._write(json.dumps({"at": time.time(), "said": line}))
 
     def show(self, look: Look) -> None:
-        """Write what is new; the state again when a config's stage changed, else now and then."""
+        """Write what is new; the state again when master or stages changed, else now and then."""
         from ringrift.cli.status import as_plain
 
         for event in look.events:
@@ -224,9 +239,10 @@ class JsonLines:
             self._write(json.dumps({"at": look.at, "trouble": look.trouble}))
         if look.overview is None:
             return
-        stages = json.dumps([(name, stage) for name, stage, _ in sentences(look.overview)])
-        if stages != self._last[0] or look.at - self._last[1] >= LINE_SECONDS:
-            self._last = (stages, look.at)
+        known = [(name, stage) for name, stage, _ in sentences(look.overview)]
+        state = json.dumps([steering(look.overview), known])
+        if state != self._last[0] or look.at - self._last[1] >= LINE_SECONDS:
+            self._last = (state, look.at)
             parts = [
                 {"name": p.name, "process": p.process, "restarts": p.restarts} for p in look.parts
             ]

@@ -90,7 +90,7 @@ def _run(settings: Settings, as_json: bool, flower: bool) -> int:
     try:
         stack.start(warm_up, shown.say)
         if not as_json:
-            announce(stack, "the master loop")
+            announce(stack, "everything" if stack.joined is None else "the master loop alone")
         observer = Observer(open_context(settings))
         with shown:
             while True:

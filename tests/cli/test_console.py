@@ -78,7 +78,9 @@ def test_plain_lines_tell_events_and_changes(ctx):
     view, observer = Lines(lines.append), Observer(ctx)
     view.show(observer.look())
     assert sum("MODEL_PROMOTED" in line for line in lines) == 1
-    assert [line for line in lines if "hex8:2" in line and "waits" not in line][-1].count("#1") == 1
+    [told] = [line for line in lines if "waits for" in line]
+    assert "hex8:2       #1 promoted; waits for" in told
+    assert sum(line.endswith("master       none") for line in lines) == 1
     said = len(lines)
     view.show(observer.look())
     assert len(lines) == said
