@@ -72,6 +72,14 @@ SCHEDULE: Final = (
         why="plans tournaments; when one is due is in the ledger, this only looks",
     ),
     Entry(
+        task="control.maintain",
+        profile=STANDARD,
+        period="cluster.maintain_interval_seconds",
+        queue=CONTROL,
+        why="finds stuck, orphaned, lost, expired and poison tasks and deals with them: they do no harm"
+        " in a minute, and in an hour they hide what goes on",
+    ),
+    Entry(
         task="cpu.strays",
         profile=STANDARD,
         period="data_ingestion.poll_interval_seconds",

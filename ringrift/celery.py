@@ -3,6 +3,8 @@
     celery_settings.py    every setting that is not Celery's own, with its reason
     celery_scheduler.py   beat that holds the master lease; its table is beat_schedule.py
     celery_deliveries.py  what keeps running work from being delivered twice
+    celery_transport.py   what keeps bad messages from killing a worker, and from being lost
+    celery_queues.py      what is in the broker, for maintenance
     celery_results.py     what is not done with results
 
 The tasks are in the package `workers`, loaded by name: this layer lies below them.
@@ -26,6 +28,7 @@ from ringrift.broker.address import broker_address, check_reachable, client_of
 from ringrift.broker.embedded import running_url
 from ringrift.celery_deliveries import DeliveryKeeper
 from ringrift.celery_settings import SCHEDULE_MODULE, TASK_MODULES, celery_settings
+from ringrift.celery_transport import Guard
 from ringrift.errors import BadInput, RingRiftError, nearest
 from ringrift.pipeline.context import open_context
 from ringrift.pipeline.lease import Holder, read_lease
@@ -50,8 +53,14 @@ class Loader(AppLoader):
         return celery_settings(Settings.load(), broker_address(home()))
 
 
-app = Celery("ringrift", loader=Loader, include=[*TASK_MODULES, SCHEDULE_MODULE])
+app = Celery(
+    "ringrift",
+    loader=Loader,
+    amqp="ringrift.celery_transport:AMQP",
+    include=[*TASK_MODULES, SCHEDULE_MODULE],
+)
 app.steps["consumer"].add(DeliveryKeeper)
+app.steps["consumer"].add(Guard)
 
 
 @signals.celeryd_after_setup.connect

@@ -34,6 +34,9 @@ SCHEDULE_MODULE = "beat_schedule"
 #: Seconds between two looks for deliveries that nobody keeps alive.
 RESTORE_SECONDS = 1
 
+#: Seconds after which the lock of such a look ends by itself; a look takes milliseconds.
+RESTORE_LOCK_SECONDS = 10
+
 #: Seconds a result is kept: longer than any chord takes, short enough for a broker in memory.
 RESULT_SECONDS = 86_400
 
@@ -90,6 +93,11 @@ def celery_settings(settings: Settings, address: BrokerAddress) -> dict[str, Any
             # Look every second, at every call: the defaults make it 100 s.
             "unacked_restore_interval": RESTORE_SECONDS,
             "unacked_restore_throttle": 1,
+            # A worker that is killed while it looks would keep all others from looking, for this
+            # long; kombu's own is five minutes.
+            "unacked_mutex_expire": RESTORE_LOCK_SECONDS,
+            # A message that takes worker after worker with it (celery_transport.py).
+            "max_deliveries": settings.cluster.max_deliveries,
             "client_name": "ringrift-celery",
         },
         # ── Results ──

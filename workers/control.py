@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from ringrift.celery import app
+from ringrift.celery_queues import broker_queues
 from ringrift.pipeline import beside as matches_beside
-from ringrift.pipeline import event_router, hooks, reconciler
+from ringrift.pipeline import event_router, hooks, maintenance, reconciler
 from ringrift.pipeline import master as master_loop
 from ringrift.pipeline.dispatcher import current_dispatcher
 from ringrift.pipeline.orchestrator import advance
-from ringrift.pipeline.told_waits import Sayings
 from ringrift.pipeline.queues import BESIDE
+from ringrift.pipeline.told_waits import Sayings
 from workers.context import context, master
 from workers.cpu import run_hooks
 from workers.stage import work
@@ -62,6 +63,13 @@ def relay(fence: int) -> None:
         event_router.relay(ctx.ledger, router, fence=ctx.fence)
         if hooks.is_due(ctx):  # dropped where the cpu worker is busy for longer: it is asked again
             run_hooks.apply_async(expires=ctx.settings.cluster.tick_interval_seconds)
+
+
+@app.task(name="control.maintain", ignore_result=True)
+def maintain(fence: int) -> None:
+    """Deal with stuck, orphaned, lost, expired and poison tasks."""
+    with master(fence) as ctx, broker_queues(app) as queues:
+        maintenance.maintain(ctx, queues)
 
 
 @app.task(name="control.evaluate")

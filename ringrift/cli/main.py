@@ -59,6 +59,7 @@ COMMANDS: Final = (
     Command("unified-loop", "the older style of loop, by opt-in: one process, stage by stage"),
     Command("down", "stop it"),
     Command("broker", "the embedded broker: broker url, broker status", group=True),
+    Command("queue", "what waits in the queues, what is wrong there: queue explain", group=True),
     Command("selfplay", "make games of any agents: selfplay run, soak, canonical", group=True),
     Command("eval", "matches between agents and ratings: eval match", group=True),
     Command("data", "recorded games and datasets: data stats, data check", group=True),

@@ -51,6 +51,12 @@ class Kind(StrEnum):
     # Files of models.
     MODEL_PRUNED = "MODEL_PRUNED"
     MODEL_DISTRIBUTED = "MODEL_DISTRIBUTED"
+    # The queues, and what maintenance did there.
+    MESSAGE_SET_ASIDE = "MESSAGE_SET_ASIDE"
+    MESSAGES_DROPPED = "MESSAGES_DROPPED"
+    MESSAGES_GIVEN_BACK = "MESSAGES_GIVEN_BACK"
+    TASKS_LOST = "TASKS_LOST"
+    TASK_STUCK = "TASK_STUCK"
     # Hooks.
     HOOK_FAILED = "HOOK_FAILED"
 
@@ -85,6 +91,13 @@ FAMILIES: Final = {
     ),
     "Circuit breaker": (Kind.CIRCUIT_OPENED, Kind.CIRCUIT_HALF_OPEN, Kind.CIRCUIT_CLOSED),
     "Files of models": (Kind.MODEL_PRUNED, Kind.MODEL_DISTRIBUTED),
+    "Queues": (
+        Kind.MESSAGE_SET_ASIDE,
+        Kind.MESSAGES_DROPPED,
+        Kind.MESSAGES_GIVEN_BACK,
+        Kind.TASKS_LOST,
+        Kind.TASK_STUCK,
+    ),
     "Hooks": (Kind.HOOK_FAILED,),
 }
 

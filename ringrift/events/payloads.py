@@ -391,6 +391,57 @@ class ModelDistributed(Payload):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MessageSetAside(Payload):
+    """A message with which no worker can do anything was taken out of its queue into the dead letters."""
+
+    letter: Annotated[str, "its id, for `ringrift queue explain`"]
+    queue: Annotated[str, "queue that it was in; empty where that cannot be read"]
+    task: Annotated[str | None, "task that it asked for, where that can be read"]
+    reason: Annotated[str, "what is wrong with it"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessagesDropped(Payload):
+    """Messages that nobody needs were taken out of their queue."""
+
+    queue: Annotated[str, "queue"]
+    why: Annotated[str, "expired or orphaned"]
+    messages: Annotated[int, "how many"]
+    tasks: Annotated[dict[str, int], "how many of each task"]
+    reason: Annotated[str, "what was said of the first of them"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessagesGivenBack(Payload):
+    """Messages whose workers are gone were put back into their queues by maintenance, since no worker did."""
+
+    messages: Annotated[int, "how many"]
+    tasks: Annotated[dict[str, int], "how many of each task"]
+    reason: Annotated[str, "what was said of the first of them"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TasksLost(Payload):
+    """Units of work were handed over, and no message of them is in the broker; they are issued again."""
+
+    stage: Annotated[str, "stage of the run"]
+    units: Annotated[int, "how many units"]
+    reason: Annotated[str, "what was said of the first of them"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskStuck(Payload):
+    """A unit of work is claimed and alive, and does not get on, or takes far longer than its like."""
+
+    stage: Annotated[str, "stage of the run"]
+    unit: Annotated[str, "shard, match chunk, or empty for the whole run"]
+    attempt: Annotated[int, "number of the claim"]
+    seconds: Annotated[float, "how long it has been claimed"]
+    action: Annotated[str, "taken back (counted as a failure, and tried again), or told"]
+    reason: Annotated[str, "what is wrong"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HookFailed(Payload):
     """A hook of the settings did not deal with an event. Everything else goes on; `events replay` asks it again."""
 
@@ -434,5 +485,10 @@ PAYLOADS: Final[dict[Kind, type[Payload]]] = {
     Kind.CIRCUIT_CLOSED: CircuitClosed,
     Kind.MODEL_PRUNED: ModelPruned,
     Kind.MODEL_DISTRIBUTED: ModelDistributed,
+    Kind.MESSAGE_SET_ASIDE: MessageSetAside,
+    Kind.MESSAGES_DROPPED: MessagesDropped,
+    Kind.MESSAGES_GIVEN_BACK: MessagesGivenBack,
+    Kind.TASKS_LOST: TasksLost,
+    Kind.TASK_STUCK: TaskStuck,
     Kind.HOOK_FAILED: HookFailed,
 }

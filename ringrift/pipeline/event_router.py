@@ -134,6 +134,11 @@ WIRING: tuple[tuple[Kind, Handler, Handler | None], ...] = (
     (Kind.CIRCUIT_CLOSED, note, None),
     (Kind.MODEL_PRUNED, note, None),
     (Kind.MODEL_DISTRIBUTED, note, None),
+    (Kind.MESSAGE_SET_ASIDE, warn, go_on),  # ─▶ its unit is issued again, or given up
+    (Kind.MESSAGES_DROPPED, note, None),
+    (Kind.MESSAGES_GIVEN_BACK, warn, None),
+    (Kind.TASKS_LOST, warn, go_on),  # ─▶ issued again
+    (Kind.TASK_STUCK, warn, go_on),  # ─▶ tried again, where it was taken back
     (Kind.HOOK_FAILED, warn, None),
 )
 

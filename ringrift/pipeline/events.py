@@ -18,15 +18,21 @@ from ringrift.events.payloads import (
     LeaseTaken,
     LoopDeferred,
     LoopResumed,
+    MessagesDropped,
+    MessageSetAside,
+    MessagesGivenBack,
     ModelDistributed,
     ModelPruned,
     ModelRolledBack,
     Payload,
     RegressionDetected,
     RunFailed,
+    TasksLost,
+    TaskStuck,
 )
 from ringrift.store.events import NewEvent, append
 from ringrift.store.ledger import Fence, Tx
+from ringrift.store.stages import StageRow
 
 __all__ = ["PIPELINE", "Kind"]
 
@@ -118,6 +124,50 @@ def model_pruned(tx: Tx, about: ModelPruned) -> bool:
 def model_distributed(about: ModelDistributed, manifest: str) -> NewEvent:
     """A place has what a manifest names; `manifest` is its digest, so the same one is told once there."""
     return NewEvent.of(about, None, f"distribution/{about.config}", f"{about.target}/{manifest}")
+
+
+def message_set_aside(
+    tx: Tx, letter: str, queue: str, task: str | None, run_id: str | None, reason: str
+) -> bool:
+    """A message became a dead letter, which is its id; `run_id` is that of a run that is known."""
+    about = MessageSetAside(letter=letter, queue=queue, task=task, reason=reason)
+    return append(tx, NewEvent.of(about, run_id, "queue/aside", letter))
+
+
+def messages_dropped(
+    tx: Tx, letters: str, queue: str, why: str, tasks: dict[str, int], reason: str
+) -> bool:
+    """Messages were taken out of a queue; `letters` is a digest of their ids."""
+    about = MessagesDropped(
+        queue=queue, why=why, messages=sum(tasks.values()), tasks=tasks, reason=reason
+    )
+    return append(tx, NewEvent.of(about, None, f"queue/{queue}/{why}", letters))
+
+
+def messages_given_back(tx: Tx, letters: str, tasks: dict[str, int], reason: str) -> bool:
+    """Messages were put back into their queues; `letters` is a digest of their ids."""
+    about = MessagesGivenBack(messages=sum(tasks.values()), tasks=tasks, reason=reason)
+    return append(tx, NewEvent.of(about, None, "queue/given back", letters))
+
+
+def tasks_lost(tx: Tx, run_id: str, stage: str, when: str, units: int, reason: str) -> bool:
+    """Units have no message; `when` is a digest of the units and of when they were handed over."""
+    about = TasksLost(stage=stage, units=units, reason=reason)
+    return append(tx, NewEvent.of(about, run_id, stage, when))
+
+
+def task_stuck(tx: Tx, row: StageRow, action: str, reason: str, seconds: float) -> bool:
+    """A claim does not get on: it was taken back, or only told."""
+    about = TaskStuck(
+        stage=row.stage,
+        unit=row.unit,
+        attempt=row.attempt,
+        seconds=seconds,
+        action=action,
+        reason=reason,
+    )
+    unit = f"{row.unit}/{row.attempt}/{action}"
+    return append(tx, NewEvent.of(about, row.run_id, row.stage, unit))
 
 
 def of_node(tx: Tx, about: Payload, node: str, start: str, unit: str = "") -> bool:

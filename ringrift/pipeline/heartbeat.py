@@ -10,6 +10,7 @@ import structlog
 from ringrift.errors import Interrupted, RingRiftError
 from ringrift.pipeline.context import Context, StageReport
 from ringrift.pipeline.pulse import Pulse
+from ringrift.pipeline.stuck import STILL
 from ringrift.store.ledger import StaleFence
 from ringrift.store.stages import Claim, Superseded, heartbeat
 
@@ -31,12 +32,13 @@ class Work:
         self._figures: dict[str, Any] = {}
         self._lost: str | None = None
         self._renewed = 0.0
+        self._moved = 0.0
         self._pulse: Pulse | None = None
 
     def __enter__(self) -> Self:
         """Start renewing."""
         self._tell("claimed", {})
-        self._renewed = self.ctx.clock()
+        self._renewed = self._moved = self.ctx.clock()
         self._pulse = self.ctx.pulses("heartbeat", self.ctx.heartbeat_seconds, self._renew)
         return self
 
@@ -52,6 +54,8 @@ class Work:
 
     def progress(self, **figures: Any) -> None:
         """Say how far the work is, and learn whether it must stop."""
+        if figures != self._figures:
+            self._moved = self.ctx.clock()
         self._figures = figures
         self._tell("working", figures)
         self.check()
@@ -73,7 +77,8 @@ class Work:
         """Renew once; False when the claim is lost, or its lease ran out unrenewed."""
         begun = self.ctx.clock()
         try:
-            heartbeat(self.ctx.ledger, self.claim, self._figures)
+            still = round(begun - self._moved, 1)  # what maintenance knows stuck work by
+            heartbeat(self.ctx.ledger, self.claim, {**self._figures, STILL: still})
         except (Superseded, StaleFence) as error:
             self._lost = str(error)
         except RingRiftError as error:  # the ledger is busy or away

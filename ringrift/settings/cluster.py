@@ -23,6 +23,10 @@ class ClusterSettings(Section):
     deferral_check_seconds: Annotated[float, Field(ge=1, le=3600)]
     breaker_failures: Annotated[int, Field(ge=1, le=100)]
     breaker_reset_seconds: Annotated[float, Field(ge=1, le=604_800)]
+    max_deliveries: Annotated[int, Field(ge=2, le=100)]
+    maintain_interval_seconds: Annotated[float, Field(ge=1, le=86400)]
+    stuck_seconds: Annotated[float, Field(ge=10, le=604800)]
+    stuck_factor: Annotated[float, Field(ge=1, le=1000)]
     flower_port: Annotated[int, Field(ge=1, le=65535)]
 
     @model_validator(mode="after")

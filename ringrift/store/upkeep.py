@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from ringrift.store.ledger import MAX_VALUES, Tx
+from ringrift.store.ledger import Tx
 from ringrift.store.runs import OPEN
 from ringrift.store.schema import match_games, matches, runs, stages
 from ringrift.store.stages import (
@@ -23,6 +23,9 @@ from ringrift.store.stages import (
     settle_abandoned,
     tell_failed,
 )
+
+#: Ids in one statement: SQLite takes 32 766 values, and long lists are slow to parse.
+MOST_IDS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,4 +162,4 @@ def take_back(tx: Tx, row: StageRow, error: str) -> str | None:
 def _parts(ids: Iterable[str]) -> list[list[str]]:
     """Distinct ids in parts that fit a statement."""
     every = sorted(set(ids))
-    return [every[start : start + MAX_VALUES] for start in range(0, len(every), MAX_VALUES)]
+    return [every[start : start + MOST_IDS] for start in range(0, len(every), MOST_IDS)]
