@@ -1,0 +1,142 @@
+"""`ringrift models` as a person types it."""
+
+import json
+
+import pytest
+
+from ringrift.cli.main import run
+from ringrift.pipeline.in_process import work_off
+from ringrift.pipeline.runs import open_or_resume
+from ringrift.settings import home
+from ringrift.store import models
+from tests.models.test_pruning import learning
+from tests.pipeline import tiny
+
+
+@pytest.fixture
+def ctx(monkeypatch):
+    """The state directory of the test, with two promotions and a rejection; one champion may go."""
+    made = tiny.context(home())
+    for gain in (1, 1, -10):
+        work_off(made.with_(services=learning(gain)), open_or_resume(made, tiny.HEX8).id)
+    monkeypatch.setenv("RINGRIFT__MODELS__KEEP_CANDIDATES", "1")
+    monkeypatch.setenv("RINGRIFT__MODELS__KEEP_CHAMPIONS", "0")
+    yield made
+    made.ledger.close()
+
+
+def said(capsys, *arguments):
+    """What a command prints, which must end well."""
+    assert run(["models", *arguments]) == 0, capsys.readouterr().err
+    return capsys.readouterr().out
+
+
+def test_list_says_what_each_model_stays_as(ctx, capsys):
+    """A line for each that has a file, and with --all for the pruned ones too."""
+    lines = said(capsys, "list").splitlines()
+    assert [line.split()[2] for line in lines[1:-1]] == ["initial", *["candidate"] * 3]
+    assert "nothing: the next prune takes it" in lines[2]
+    assert lines[3].endswith("champion, plays selfplay")
+    assert lines[-1].startswith("4 models, 4 files here")
+    said(capsys, "prune")
+    assert len(said(capsys, "list").splitlines()) == len(lines) - 1
+    everything = json.loads(said(capsys, "list", "--all", "--json"))
+    assert [one["file_state"] for one in everything] == ["here", "pruned", "here", "here"]
+    assert [one["outcome"] for one in everything] == [None, "promoted", "promoted", "rejected"]
+
+
+def test_prune_says_what_goes_and_does_it(ctx, capsys):
+    """--dry-run leaves all as it is; afterwards the ledger agrees."""
+    would = said(capsys, "prune", "--dry-run")
+    assert "would remove 1 file of models" in would
+    assert "3 models keep their files" in would
+    assert len(list((home() / "models").iterdir())) == 4
+    done = json.loads(said(capsys, "prune", "--json"))
+    assert (done["files"], len(done["gone"]), len(done["kept"])) == (1, 1, 3)
+    assert done["gone"][0]["sha256"][:12] in would
+    assert not (home() / done["gone"][0]["file"]).exists()
+    assert run(["ledger", "verify"]) == 0
+
+
+def test_show_tells_all_of_one_model(ctx, capsys):
+    """By name or by the beginning of its hash; a damaged file is exit 1."""
+    text = said(capsys, "show", "champion", "--config", "hex8:2")
+    assert "stays as   champion, plays selfplay" in text
+    assert "candidate of run #2 (promoted)" in text
+    assert "gate       passed vs champion" in text
+    about = json.loads(said(capsys, "show", "champion", "--config", "hex8:2", "--json"))
+    assert json.loads(said(capsys, "show", about["sha256"][:8], "--json")) == about
+    (home() / about["path"]).write_bytes(b"x")
+    assert run(["models", "show", about["sha256"]]) == 1
+    assert "DAMAGED" in capsys.readouterr().out
+    (home() / about["path"]).unlink()
+    assert run(["models", "show", about["sha256"]]) == 1
+    assert "GONE" in capsys.readouterr().out
+
+
+def test_a_pruned_model_is_shown_as_such(ctx, capsys):
+    """Its evidence stays; who wants to play it learns why that cannot be."""
+    said(capsys, "prune")
+    with ctx.ledger.read() as tx:
+        first = models.promotions_of(tx, "hex8:2")[0].model
+    text = said(capsys, "show", first)
+    assert "file       pruned 20" in text
+    assert "gate       passed vs random" in text
+    assert "promoted" in text
+    assert run(["eval", "match", "--a", first, "--b", "random", "--config", "hex8:2"]) == 2
+    assert "was pruned on" in capsys.readouterr().err
+
+
+def test_models_go_to_a_place_and_come_from_it(ctx, capsys, tmp_path, monkeypatch):
+    """sync takes champion and newest there, and on another machine sync --from fetches them."""
+    place = tmp_path / "place"
+    assert "2 files would be copied" in said(capsys, "sync", "--to", str(place), "--dry-run")
+    assert not place.exists()
+    assert "2 files copied" in said(capsys, "sync", "--to", str(place))
+    monkeypatch.setenv("RINGRIFT__MODELS__DISTRIBUTE_TO", f"[{place}]")
+    (again,) = json.loads(said(capsys, "sync", "--json"))
+    assert (again["copied"], again["error"]) == ([], None)
+    assert f"taken to   {place}" in said(capsys, "show", "newest", "--config", "hex8:2")
+    (place / f"{again['champion']}.safetensors").write_bytes(b"\0" * 9)
+    monkeypatch.setenv("RINGRIFT_HOME", str(tmp_path / "other"))
+    assert run(["models", "sync", "--from", str(place)]) == 2
+    assert "expected sha256" in capsys.readouterr().err
+    monkeypatch.setenv("RINGRIFT_HOME", str(ctx.home))
+    assert "1 file copied" in said(capsys, "sync", "--check")
+    monkeypatch.setenv("RINGRIFT_HOME", str(tmp_path / "other"))
+    lines = said(capsys, "sync", "--from", str(place)).splitlines()
+    assert [line.split()[1] for line in lines] == ["champion", "newest"]
+    assert f"{again['champion']}.safetensors" in lines[0]
+    assert (tmp_path / "other" / "models" / f"{again['champion']}.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["sync"], 2, "no place to take models to: set models.distribute_to, or give --to"),
+        (["sync", "--to", "relative"], 2, "expected an absolute folder or an address"),
+        (["sync", "--to", "sftp://me:secret@h/x"], 2, "holds a password"),
+        (["sync", "--from", "/nowhere/at/all"], 2, "no manifest of models"),
+        (["sync", "--from", "/x", "--to", "/y"], 2, "expected one of them"),
+        (["sync", "--to", "/dev/null"], 1, "1 of 1 not done: /dev/null"),
+        (["show", "champion"], 2, "of which config"),
+        (["show", "champoin", "--config", "hex8:2"], 2, "did you mean 'champion'"),
+        (["show", "0" * 12], 2, "no model begins"),
+        (["prune", "--config", "hex9:2"], 2, "did you mean 'hex8'"),
+    ],
+)
+def test_what_is_wrong_is_one_line(ctx, capsys, arguments, code, words):
+    """With the exit code that scripts read, and no password in it."""
+    assert run(["models", *arguments]) == code
+    said = capsys.readouterr().err
+    assert words in said
+    assert "secret" not in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["list", "prune", "sync"])
+def test_nothing_is_made_where_nothing_is(capsys, command):
+    """Without a ledger there are no models: exit 2, and no state directory."""
+    assert run(["models", command]) == 2
+    assert "ringrift training-loop makes one" in capsys.readouterr().err
+    assert not home().exists()
