@@ -53,6 +53,7 @@ class Command:
 COMMANDS: Final = (
     Command("run", "play, learn and promote a first model, small (what `make run` does)"),
     Command("training-loop", "iterations of selfplay → … → promote for one config"),
+    Command("continuous", "iterations of some configs in turn, while no master loop runs"),
     Command("status", "what each config has reached, and what it waits for"),
     Command("master-loop", "the master loop with its console; --watch, --status, --dry-run look"),
     Command("up", "start the whole cluster on this machine, or its workers only"),

@@ -53,8 +53,8 @@ class Watcher:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="watch", daemon=True)
 
-    def show(self, run_id: str) -> None:
-        """Show this run from now on."""
+    def show(self, run_id: str | None) -> None:
+        """Show this run from now on; None: nothing."""
         self._run_id = run_id
 
     def __enter__(self) -> Self:
@@ -91,6 +91,8 @@ class Watcher:
         from ringrift.store import runs
 
         if self._run_id is None:
+            if self._live is not None:
+                self._live.update("")
             return
         with self.ctx.ledger.read() as tx:
             run = run_status(tx, runs.get_run(tx, self._run_id))

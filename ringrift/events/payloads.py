@@ -327,12 +327,12 @@ class OfDeferral(Payload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopDeferred(OfDeferral):
-    """A loop stepped back since a master loop is at work. No loop does so yet; the continuous loop will."""
+    """The continuous loop stepped back since a master loop is at work; it looks again now and then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopResumed(OfDeferral):
-    """A loop that had stepped back goes on. No loop does so yet; the continuous loop will."""
+    """A loop that had stepped back goes on; its owner may have another process by then."""
 
     reason: Annotated[str, "the master is gone, or somebody said --force"]
 
@@ -347,7 +347,7 @@ class OfCircuit(Payload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CircuitOpened(OfCircuit):
-    """Failures in a row stopped a loop. Nothing has a breaker yet; the continuous loop will."""
+    """Failures in a row, or that of the one try, stopped the continuous loop for a while."""
 
     failures: Annotated[int, "failures in a row"]
     reason: Annotated[str, "the last of them"]
@@ -356,14 +356,14 @@ class CircuitOpened(OfCircuit):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CircuitHalfOpen(OfCircuit):
-    """An open breaker lets one try through. Nothing has a breaker yet; the continuous loop will."""
+    """An open breaker lets one try through."""
 
-    attempt: Annotated[int, "number of the try since it opened"]
+    attempt: Annotated[int, "number of the try since it was last closed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CircuitClosed(OfCircuit):
-    """The try went well, the loop goes on. Nothing has a breaker yet; the continuous loop will."""
+    """The try went well, the loop goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,6 +47,13 @@ class Breaker:
         known = {key: value for key, value in (values or {}).items() if key in cls.__slots__}
         return cls(**known)
 
+    @property
+    def text(self) -> str:
+        """What it has seen, in words."""
+        if not self.failures:
+            return "no failure"
+        return f"{self.failures} failures in a row, the last one: {self.reason}"
+
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON."""
         return asdict(self)
