@@ -147,13 +147,20 @@ def _quiet_states(ctx: Context) -> list[Path]:
     with ctx.ledger.read() as tx:
         at_work = {training_folder(ctx.home, run.id) for run in runs.open_runs(tx)}
     before = time.time() - QUIET_SECONDS
-    return [
+    found = [
         path
         for path in sorted((ctx.home / "runs").glob("*/*"))
-        if path.suffix in (distribution.SUFFIX, ".broken")
-        and path.parent not in at_work
-        and path.stat().st_mtime < before
+        if path.suffix in (distribution.SUFFIX, ".broken") and path.parent not in at_work
     ]
+    return [path for path in found if _written(path) < before]
+
+
+def _written(path: Path) -> float:
+    """When a file was written, seconds since 1970; never, if it is gone by now."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return float("inf")
 
 
 def _known(ctx: Context, configs: Sequence[str] | None) -> list[str]:
@@ -285,10 +292,10 @@ def bring(ctx: Context, row: ModelRow, progress: Callable[[], object]) -> None:
     """Take the file of a model that is not here from `models.distribute_to`.
 
     It may be on its way there, and is waited for, with `progress` called meanwhile, which may raise.
-    What cannot be had is left to who opens the file; Pruned where it is given up.
+    Pruned where it is given up; without a place to look in, what lacks is left to who opens the file.
     """
     places = ctx.settings.models.distribute_to
-    if not places or ctx.blobs.path(row.path).exists():
+    if ctx.blobs.path(row.path).exists() or (not places and row.pruned_at is None):
         return
     until = ctx.clock() + PATIENCE * ctx.settings.models.sync_interval_seconds
     while True:
@@ -316,7 +323,7 @@ def _given_up(ctx: Context, config: str) -> Iterator[ModelRow]:
 
 
 def after_run(ctx: Context, config: str) -> None:
-    """What the schedule does in a cluster, for a loop that works in one process. Failures are said."""
+    """What the schedule of beat does, for a loop that works without one. Failures are said."""
     try:
         prune(ctx, [config])
         distribute(ctx, [config])

@@ -16,6 +16,7 @@ from ringrift.pipeline.dispatcher import Dispatcher
 from ringrift.pipeline.event_router import relay, wire_pipeline_events
 from ringrift.pipeline.helpers import helping
 from ringrift.pipeline.in_process import work_off
+from ringrift.pipeline.model_files import after_run
 from ringrift.pipeline.orchestrator import advance
 from ringrift.pipeline.runs import open_or_resume
 from ringrift.pipeline.told_waits import telling
@@ -131,6 +132,7 @@ def through(dispatcher: Dispatcher) -> Drive:
             with ctx.ledger.read() as tx:
                 run = runs.get_run(tx, run_id)
             if run.state == runs.CLOSED:
+                after_run(ctx, run.config)  # there may be no beat that would
                 return run
             if ctx.stop():
                 raise Interrupted(f"run {run_id[:12]} goes on in its workers")

@@ -227,8 +227,9 @@ def test_a_node_drops_its_copy_of_what_is_pruned(make, node):
     assert other.blobs.path(first.path).exists()
     model_files.bring(other, second, lambda: None)
     assert not other.blobs.path(first.path).exists()
-    with pytest.raises(Pruned, match="was pruned on"):
-        model_files.bring(other, pruned, lambda: pytest.fail("waited"))
+    for one in (other, other.with_(settings=tiny.settings())):
+        with pytest.raises(Pruned, match="was pruned on"):
+            model_files.bring(one, pruned, lambda: pytest.fail("waited"))
 
 
 def test_matches_beside_the_runs_are_played_by_a_node(make, node):
