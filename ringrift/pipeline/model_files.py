@@ -16,7 +16,7 @@ from typing import Final
 
 import structlog
 
-from ringrift.errors import BadInput, RingRiftError
+from ringrift.errors import RingRiftError
 from ringrift.events.payloads import ModelDistributed, ModelPruned
 from ringrift.models import distribution, pruning
 from ringrift.models.distribution import Listed, Manifest, Pruned
@@ -26,7 +26,7 @@ from ringrift.pipeline.context import Context
 from ringrift.settings.secrets import masked
 from ringrift.store import events as outbox
 from ringrift.store import models, runs
-from ringrift.store.blobs import BadBlob
+from ringrift.store.blobs import BadBlob, note_quarantine
 from ringrift.store.ledger import StaleFence, Tx
 from ringrift.store.models import ModelRow
 
@@ -195,19 +195,30 @@ def distribute(
         if manifest is None:
             continue
         for place in ctx.settings.models.distribute_to if places is None else places:
-            there = _Place(ctx, place, manifest, again=again, dry_run=dry_run)
+            at = _Place(ctx, place, manifest, again=again, dry_run=dry_run)
             try:
-                if place in away:
-                    raise BadInput(away[place])
-                done.append(there.supply(rows, wanted))
+                if place not in away:
+                    done.append(at.supply(rows, wanted))
             except StaleFence:
                 raise
+            except distribution.PlaceAway as error:
+                log.warning("models not distributed", config=config, error=str(error))
+                away[place] = str(error)
             except RingRiftError as error:
-                if isinstance(error, distribution.PlaceAway) and place not in away:
-                    away[place] = str(error)
-                    log.warning("models not distributed", config=config, error=str(error))
-                done.append(Sent(config, masked(place), manifest, (), 0, (), str(error)))
+                log.warning("models not distributed", config=config, error=str(error))
+                _note_broken(ctx, error)
+                done.append(at.nothing(str(error)))
+            if place in away:  # the other configs need not find out for themselves
+                done.append(at.nothing(away[place]))
     return done
+
+
+def _note_broken(ctx: Context, error: RingRiftError) -> None:
+    """Write down that a file of ours was moved to quarantine; the next pass may find a good copy elsewhere."""
+    if isinstance(error, BadBlob) and error.moved_to is not None:
+        path, moved_to = ctx.blobs.relative(error.path), ctx.blobs.relative(error.moved_to)
+        with ctx.ledger.write(ctx.fence) as tx:
+            note_quarantine(tx, path, moved_to, str(error), None)
 
 
 def manifest_of(tx: Tx, config: str) -> Manifest | None:
@@ -259,6 +270,10 @@ class _Place:
             sum(row.bytes for row in copied),
             tuple(withdrawn),
         )
+
+    def nothing(self, error: str) -> Sent:
+        """What is said where that failed."""
+        return Sent(self.manifest.config, masked(self.place), self.manifest, (), 0, (), error)
 
     def _lacks(self, there: dict[str, int], row: ModelRow) -> bool:
         return (self.again and not self.dry_run) or there.get(

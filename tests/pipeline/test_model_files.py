@@ -9,7 +9,7 @@ from ringrift.pipeline.in_process import work_off
 from ringrift.pipeline.runs import open_or_resume
 from ringrift.pipeline.stages import run_stage
 from ringrift.store import events, models, stages
-from ringrift.store.blobs import BadBlob
+from ringrift.store.blobs import BadBlob, quarantined
 from ringrift.store.ledger import open_ledger
 from ringrift.store.verify import verify
 from tests.models.test_pruning import learning
@@ -131,6 +131,8 @@ def test_the_manifest_is_written_last(make, place):
     path.write_bytes(b"broken")
     (failed,) = model_files.distribute(ctx)
     assert "broken file" in failed.error
+    with ctx.ledger.read() as tx:
+        assert [one["path"] for one in quarantined(tx)] == [f"models/{path.name}"]
     assert distribution.manifests(str(place)) == before
     path.write_bytes(content)
     model_files.distribute(ctx)
