@@ -1,0 +1,53 @@
+"""Who gets the device next: a real worker, and the shards of two runs in its queue."""
+
+import pytest
+
+from ringrift.store.runs import open_runs
+from ringrift.store.stages import stages_of
+from tests.cluster.conftest import QUICK, SmallStack
+
+pytestmark = pytest.mark.processes
+
+
+class TwoRuns(SmallStack):
+    """One device, two configs, and a queue that takes all their shards at once."""
+
+    config = QUICK.replace(
+        "loop: {configs: [hex8:2], max_iterations: 1}",
+        "loop: {configs: [hex8:2, square8:2], max_iterations: 1, profile: minimal,\n"
+        '       weights: {"square8:2": 4.0}, queue_seconds: 3600.0}',
+    )
+
+    def shards(self):
+        """Return the shards of both runs."""
+        with self.read() as tx:
+            rows = [(run.config, row) for run in open_runs(tx) for row in stages_of(tx, run.id)]
+        return [(config, row) for config, row in rows if row.stage == "selfplay"]
+
+
+def test_shards_of_the_heavier_config_overtake_at_the_next_shard(home):
+    """The lighter run came first and has its shard in hand; then all of the heavier go before its others."""
+    with TwoRuns(home, RINGRIFT_TEST_HOLD="selfplay") as stack:
+        stack.held()
+
+        def sent():
+            found = stack.shards()
+            return len(found) == 8 and all(row.issued_at is not None for _, row in found)
+
+        stack.until(sent, "all shards in the queue")
+        units = {row.id for _, row in stack.shards()}
+        stack.go()
+
+        def claimed():
+            with stack.read() as tx:
+                rows = tx.conn.exec_driver_sql(
+                    "SELECT config, stages.id, claimed_at FROM stages JOIN runs ON runs.id = run_id"
+                    " WHERE claimed_at IS NOT NULL ORDER BY claimed_at"
+                ).all()
+            found = [config for config, unit, _ in rows if unit in units]
+            return found if len(found) == 8 else None
+
+        order = stack.until(claimed, "all shards played")
+    first, rest = order[0], order[1:]
+    heavy = 4 - (first == "square8:2")
+    assert rest == ["square8:2"] * heavy + ["hex8:2"] * (7 - heavy)
