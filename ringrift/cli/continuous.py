@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ringrift.pipeline.hold import Hold
     from ringrift.pipeline.lease import Holder
     from ringrift.pipeline.loop_config import LoopConfig
+    from ringrift.pipeline.waits import Wait
     from ringrift.settings import Settings
     from ringrift.store.loops import LoopRow
 
@@ -142,6 +143,7 @@ def run(
     from ringrift.pipeline.context import open_context
     from ringrift.pipeline.continuous import ContinuousLoop
     from ringrift.pipeline.services import real_services
+    from ringrift.pipeline.told_waits import telling
     from ringrift.settings.switches import refuse_local_work
     from ringrift.store import runs
     from ringrift.store.runs import RunRow
@@ -153,7 +155,8 @@ def run(
     with on_request(f"{kept}; the same command goes on") as request:
         ctx = open_context(settings, services=real_services(), stop=lambda: request.made)
         hold, master, carry = in_here(ctx, jobs) if in_process else by_queue(ctx)
-        with _alone(ctx), Watcher(ctx, say=_line) as watcher:
+        names = [str(one) for one in config.parsed()]
+        with _alone(ctx), Watcher(ctx, say=_line) as watcher, telling(ctx, names, _say_wait):
 
             def opened(row: RunRow) -> None:
                 say_opened(row)
@@ -257,6 +260,14 @@ def _alone(ctx: Context) -> Iterator[None]:
 
 
 # -- what it prints --------------------------------------------------------------------------------
+
+
+def _say_wait(config: str, wait: Wait) -> None:
+    """One line about a config between two runs; how a run goes is told by the watcher."""
+    from ringrift.store.stages import ORDER
+
+    if wait.stage not in ORDER:
+        _line(f"{config} waits for {wait.waits_for}")
 
 
 def say_status(settings: Settings, as_json: bool) -> int:

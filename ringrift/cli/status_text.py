@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 #: With more configs than this each has one line.
 ROOMY = 5
 
+#: A loop that ended is told for so long.
+PAST_SECONDS = 3600.0
+
 #: Stages of a config that has no open run, as the table calls them.
 BETWEEN = {
     "turn": "its turn",
@@ -52,7 +55,11 @@ def head_lines(found: Overview) -> list[str]:
     text = [f"state      {found.home}", f"master     {master_text(found)}"]
     if not found.broker.answers:
         text.append(f"broker     {found.broker.said}")
-    text += [f"{one.said.name:<10} {loop_text(one, found.at)}" for one in found.loops]
+    text += [
+        f"{one.said.name:<10} {loop_text(one, found.at)}"
+        for one in found.loops
+        if one.alive or found.at - one.said.updated_at < PAST_SECONDS
+    ]
     text.append(f"workers    {_workers(found)}")
     if found.broker.answers or found.nodes:
         text.append(f"queues     {_queues(found)}")

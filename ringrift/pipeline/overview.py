@@ -42,9 +42,9 @@ FAILURES: Final = (
 #: How many of them are shown, and how far back they are counted.
 SHOWN_FAILURES, FAILURE_SECONDS = 3, 3600.0
 
-#: A loop that has said nothing for so long is not at work any more, whatever it said last. They
-#: give a sign of life several times a minute.
-SILENT_SECONDS = 180.0
+#: A loop that left out so many signs of life (cluster.heartbeat_seconds) is not at work any more,
+#: whatever it said last.
+MISSED_BEATS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ def overview(
     with ctx.ledger.read() as tx:
         now = tx.now
         master = _master(fence_row(tx, MASTER), broker)
-        found = [_loop(row, now) for row in loops.all_loops(tx)]
+        found = [_loop(row, ctx, now) for row in loops.all_loops(tx)]
         up = capacity.standing(tx)
         failed = [_failure(row) for row in events.last_events(tx, SHOWN_FAILURES, kinds=FAILURES)]
         lately = events.count_since(tx, FAILURES, now - FAILURE_SECONDS)
@@ -199,7 +199,7 @@ def looked_at(tx: Tx, ctx: Context, master: bool | None) -> Looked:
     decided = scheduling.decide(scheduling.look(tx, ctx.settings)) if master else []
     return Looked(
         master=master,
-        loops=[row for row in loops.all_loops(tx) if _loop(row, tx.now).alive],
+        loops=alive_loops(tx, ctx),
         decisions={one.config: one for one in decided},
         workers=capacity.capacities(tx),
     )
@@ -219,9 +219,15 @@ def _master(last: FenceRow | None, broker: BrokerLook) -> MasterStatus:
     return MasterStatus(state, last.owner, last.number, last.taken_at, None, gone)
 
 
-def _loop(row: LoopRow, now: float) -> LoopStatus:
+def alive_loops(tx: Tx, ctx: Context) -> list[LoopRow]:
+    """What the loops beside the master say that are at work."""
+    return [row for row in loops.all_loops(tx) if _loop(row, ctx, tx.now).alive]
+
+
+def _loop(row: LoopRow, ctx: Context, now: float) -> LoopStatus:
     silent = max(0.0, now - row.updated_at)
-    alive = row.state != loops.STOPPED and silent <= SILENT_SECONDS and not is_dead(row.owner)
+    there = silent <= MISSED_BEATS * ctx.settings.cluster.heartbeat_seconds
+    alive = row.state != loops.STOPPED and there and not is_dead(row.owner)
     return LoopStatus(row, silent, alive)
 
 

@@ -18,8 +18,8 @@ from ringrift.pipeline.helpers import helping
 from ringrift.pipeline.in_process import work_off
 from ringrift.pipeline.model_files import after_run
 from ringrift.pipeline.orchestrator import advance
+from ringrift.pipeline.presence import present
 from ringrift.pipeline.runs import open_or_resume
-from ringrift.pipeline.told_waits import telling
 from ringrift.store import runs
 from ringrift.store.ledger import StaleFence
 from ringrift.store.runs import RunRow
@@ -64,8 +64,13 @@ def run_loop(
         return deadline is not None and time.monotonic() >= deadline
 
     ctx = ctx.with_(stop=lambda: asked() or out_of_time())
-    with telling(ctx, [str(config) for config in loop.configs]):
-        return _iterate(ctx, loop, drive, opened, asked, out_of_time)
+    with present(ctx, [str(config) for config in loop.configs]) as works_on:
+
+        def begun(run: RunRow) -> None:
+            works_on(run)
+            opened(run)
+
+        return _iterate(ctx, loop, drive, begun, asked, out_of_time)
 
 
 def _iterate(

@@ -7,18 +7,18 @@ quarter of what is needed being there. Figures that only grow are not: `ringrift
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import structlog
 
 from ringrift.errors import RingRiftError
 from ringrift.pipeline.context import Context
-from ringrift.pipeline.overview import looked_at
+from ringrift.pipeline.overview import alive_loops, looked_at
 from ringrift.pipeline.run_status import RunStatus, run_status
 from ringrift.pipeline.status import training_of, wait_of
 from ringrift.pipeline.waits import Wait
-from ringrift.store import runs
+from ringrift.store import loops, runs
 
 log = structlog.get_logger(__name__)
 
@@ -35,12 +35,12 @@ class Sayings:
         self._lock = threading.Lock()
 
     def tell(
-        self, ctx: Context, configs: Sequence[str] | None = None, *, master: bool | None = False
+        self, ctx: Context, configs: Sequence[str] | None = None, *, master: bool = False
     ) -> list[tuple[str, Wait]]:
         """Log what changed since the last call, and return it. Never raises for want of the ledger.
 
-        configs: None for those of the settings and all with an open run. master: whether a master
-        loop is at work, as far as the caller knows.
+        configs: None for those of the settings and all with an open run. master: whether the caller
+        works for a master; another one that is at work is known by a loop that stepped back for it.
         """
         try:
             found = _look(ctx, configs, master)
@@ -72,12 +72,15 @@ class Sayings:
 
 
 @contextmanager
-def telling(ctx: Context, configs: Sequence[str]) -> Iterator[None]:
-    """Tell beside a block what these configs wait for, as often as the master looks."""
+def telling(
+    ctx: Context, configs: Sequence[str], say: Callable[[str, Wait], None]
+) -> Iterator[None]:
+    """Log, and say, beside a block what these configs wait for, as often as the master looks."""
     sayings = Sayings()
 
     def beat() -> bool:
-        sayings.tell(ctx, configs)
+        for config, wait in sayings.tell(ctx, configs):
+            say(config, wait)
         return True
 
     pulse = ctx.pulses("waits", ctx.settings.cluster.tick_interval_seconds, beat)
@@ -88,11 +91,12 @@ def telling(ctx: Context, configs: Sequence[str]) -> Iterator[None]:
 
 
 def _look(
-    ctx: Context, configs: Sequence[str] | None, master: bool | None
+    ctx: Context, configs: Sequence[str] | None, master: bool
 ) -> list[tuple[str, Wait, RunStatus | None]]:
     found = []
     with ctx.ledger.read() as tx:
-        looked = looked_at(tx, ctx, master)
+        deferred = any(row.state == loops.DEFERRED for row in alive_loops(tx, ctx))
+        looked = looked_at(tx, ctx, master or deferred)
         if configs is None:
             configs = [*ctx.settings.loop.configs, *(run.config for run in runs.open_runs(tx))]
         for config in dict.fromkeys(configs):

@@ -86,16 +86,16 @@ def _who(config: str, last: RunRow | None, around: Around) -> Wait:
     """Who opens the next run, and what keeps it from that."""
     by_hand = f"`ringrift training-loop --config {config}`"
     master = around.master and around.listed
-    loop = next((row for row in around.loops if row.state != loops.STOPPED), None)
-    if loop is not None and loop.state != loops.DEFERRED:
-        return _of_loop(config, loop, around)
+    working = [row for row in around.loops if row.state not in (loops.STOPPED, loops.DEFERRED)]
+    if working:
+        return _of_loop(config, working[0], around)
     if master and around.auto:
         return _of_master(last, around)
-    if loop is not None:  # deferred, and the master does not work on this config
+    back = next((row for row in around.loops if row.state == loops.DEFERRED), None)
+    if back is not None:  # and the master does not work on this config
         return Wait(
             TURN,
-            f"the {loop.name} loop, which stepped back: {loop.reason or 'a master loop is at work'}",
-            eta_seconds=None,
+            f"the {name_of(back)}, which stepped back: {back.reason or 'a master loop is at work'}",
         )
     if around.master and not around.listed:
         return Wait(NOBODY, f"a loop: it is none of the master's loop.configs; {by_hand}")
@@ -128,6 +128,11 @@ def _of_master(last: RunRow | None, around: Around) -> Wait:
     return Wait(TURN, f"its turn: {said.reason}")
 
 
+def name_of(loop: LoopRow) -> str:
+    """`continuous loop`, `training-loop`."""
+    return loop.name if loop.name.endswith("loop") else f"{loop.name} loop"
+
+
 def _of_loop(config: str, loop: LoopRow, around: Around) -> Wait:
     """What another loop makes of a config."""
     left = None if loop.until is None else max(0.0, loop.until - around.now)
@@ -135,19 +140,19 @@ def _of_loop(config: str, loop: LoopRow, around: Around) -> Wait:
     if loop.state == loops.OPEN:
         return Wait(
             BREAKER,
-            f"the {loop.name} loop to try again, since its circuit breaker is open{why}",
+            f"the {name_of(loop)} to try again, since its circuit breaker is open{why}",
             eta_seconds=left,
         )
     if loop.state == loops.COOLDOWN and loop.until is not None:
         whole = loop.until - loop.since
         return Wait(
             REST,
-            f"the end of a rest of {whole:.0f} s of the {loop.name} loop",
+            f"the end of a rest of {whole:.0f} s of the {name_of(loop)}",
             min(whole, max(0.0, around.now - loop.since)),
             whole,
             "seconds",
             left,
         )
     if loop.config is not None and loop.config != config:
-        return Wait(TURN, f"its turn: the {loop.name} loop works on {loop.config}")
-    return Wait(TURN, f"the {loop.name} loop to open its next run")
+        return Wait(TURN, f"its turn: the {name_of(loop)} works on {loop.config}")
+    return Wait(TURN, f"the {name_of(loop)} to open its next run")

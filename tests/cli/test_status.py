@@ -1,0 +1,129 @@
+"""`ringrift status` as a person reads it and as a program does."""
+
+import json
+
+import pytest
+
+from ringrift.cli.main import run
+from ringrift.cli.status_text import screen
+from ringrift.configs import ALL_CONFIGS
+from ringrift.pipeline.in_process import work_off
+from ringrift.pipeline.overview import BrokerLook, overview
+from ringrift.pipeline.runs import open_or_resume
+from ringrift.settings import home
+from ringrift.store import loops
+from ringrift.store.loops import LoopRow
+from tests.pipeline import tiny
+
+NONE = BrokerLook(False, False, "no broker runs here; `ringrift up` starts one")
+
+
+def begun(names, closed=()):
+    """A state directory with an open run of each config, and one that was closed before for some."""
+    ctx = tiny.context(home(), changes={"loop__configs": list(names)})
+    for config in ctx.settings.loop.parsed():
+        if str(config) in closed:
+            work_off(ctx, open_or_resume(ctx, config).id)
+        open_or_resume(ctx, config)
+    with ctx.ledger.write() as tx:
+        row = dict.fromkeys(LoopRow.__dataclass_fields__)
+        row |= {"name": "continuous", "owner": "far:1:a", "state": loops.DEFERRED}
+        row |= {"since": tx.now - 130, "updated_at": tx.now, "until": tx.now + 40}
+        row |= {"reason": "a master loop is at work", "details": {"configs": list(names)}}
+        loops.say(tx, LoopRow(**row))
+    return ctx
+
+
+def test_three_configs_fit_one_screen():
+    """24 lines of 100 columns hold who steers, the loops, workers, failures, and each config's wait, uncut."""
+    ctx = begun(["hex8:2", "square8:2", "square8:3"], closed=["hex8:2"])
+    text = screen(overview(ctx, NONE), 100)
+    print("\n".join(text))
+    assert len(text) <= 24
+    assert max(len(line) for line in text) <= 100
+    whole = "\n".join(text)
+    assert "continuous DEFERRED for 2:10: a master loop is at work; looks again in 0:40" in whole
+    for config in ("hex8:2     #2 ", "square8:2  #1 ", "square8:3  #1 "):
+        assert config in whole
+    assert whole.count("waits for a worker that plays selfplay games") == 3
+    assert "of 20 games" in whole
+    ctx.ledger.close()
+
+
+def test_twelve_configs_are_a_line_each():
+    """All of them fit the screen, with figures in columns and the sentence cut at its edge."""
+    ctx = begun([str(config) for config in ALL_CONFIGS])
+    text = screen(overview(ctx, NONE), 100)
+    print("\n".join(text))
+    assert len(text) <= 24
+    rows = [line for line in text if "of 20 games" in line]
+    assert len(rows) == 12
+    assert len({line.index("of 20 games") for line in rows}) == 1
+    assert all("a worker" in line for line in rows)
+    ctx.ledger.close()
+
+
+def test_the_json_says_for_each_config_what_a_program_wants(capsys):
+    """stage, waits_for, have, need, unit, eta_seconds; without a broker, and said so."""
+    begun(["hex8:2"]).ledger.close()
+    assert run(["status", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    about = found["configs"]["hex8:2"]
+    assert {key: about[key] for key in ("stage", "have", "need", "unit", "eta_seconds")} == {
+        "stage": "selfplay",
+        "have": 0,
+        "need": tiny.GAMES,
+        "unit": "games",
+        "eta_seconds": None,
+    }
+    assert about["training"]["due"] is False
+    assert found["broker"]["answers"] is False
+    assert found["master"]["state"] == "free"
+    assert found["loops"][0]["state"] == "deferred"
+
+
+def test_a_broker_that_is_away_is_said_and_nothing_fails(monkeypatch, capsys):
+    """Exit 0, the rest of the screen, and why nobody knows whether a master is at work."""
+    begun(["hex8:2"]).ledger.close()
+    monkeypatch.setenv("CELERY_BROKER_URL", "redis://127.0.0.1:1/0")
+    assert run(["status"]) == 0
+    said = capsys.readouterr().out
+    assert "master     not known, the broker does not answer" in said
+    assert "Connection refused" in said
+    assert "a worker that plays selfplay games" in said
+
+
+def test_details_of_one_config(capsys):
+    """Its champion with the evidence, its stages, the trigger of its training."""
+    begun(["hex8:2", "square8:2"], closed=["hex8:2"]).ledger.close()
+    assert run(["status", "--config", "hex8:2"]) == 0
+    said = capsys.readouterr().out
+    assert "  gauntlet   random" in said
+    assert "  training   " in said
+    assert "    selfplay    waiting" in said
+    assert "square8:2\n" not in said
+
+
+@pytest.mark.parametrize(("name", "hint"), [("hex9:2", "hex8"), ("hex8:7", "2, 3 or 4")])
+def test_a_wrong_config_is_one_line(name, hint, capsys):
+    """Exit 2, with the nearest valid choice."""
+    assert run(["status", "--config", name]) == 2
+    said = capsys.readouterr().err
+    assert hint in said
+    assert said.count("\n") == 1
+
+
+def test_a_broken_shard_is_seen_once_and_by_check_always(capsys):
+    """What was read stays known; bytes that rot in their place are found by --check."""
+    begun(["hex8:2"], closed=["hex8:2"]).ledger.close()
+    assert run(["status"]) == 0
+    shard = next((home() / "shards").iterdir())
+    told, data = shard.stat(), bytearray(shard.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    shard.write_bytes(bytes(data))
+    import os
+
+    os.utime(shard, ns=(told.st_atime_ns, told.st_mtime_ns))
+    assert run(["status"]) == 0
+    assert run(["status", "--check"]) == 1
+    assert shard.name in capsys.readouterr().out
