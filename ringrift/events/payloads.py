@@ -98,7 +98,7 @@ class DataCollected(OfTask):
     lacks: Annotated[str | None, "what was missing: samples, quality or freshness"] = None
     reason: Annotated[str | None, "the same with figures"] = None
     new: Annotated[int | None, "positions since the last training"] = None
-    quarantined: Annotated[int | None, "games of the config in quarantine"] = None
+    in_quarantine: Annotated[int | None, "games of the config in quarantine"] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

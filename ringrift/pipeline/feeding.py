@@ -65,6 +65,8 @@ def _choose(tx: Tx, settings: Settings, reissue_seconds: float) -> list[Issue]:
         assert run is not None
         load = run.load
         units = work.fresh_units(tx, load.run_id, load.stage, reissue_seconds, count)
+        if not units:  # its claims changed since the count, on a database without snapshots
+            continue
         stages.mark_issued(tx, load.run_id, load.stage, units)
         last = len(units) == load.fresh
         issues.append(Issue(load.run_id, load.stage, tuple(units), load.priority, last))

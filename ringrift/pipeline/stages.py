@@ -251,7 +251,7 @@ def _collected(task: Task, trigger: Trigger) -> Done:
         "lacks": trigger.lacks,
         "reason": trigger.reason,
         "new": trigger.new,
-        "quarantined": trigger.quarantined,
+        "in_quarantine": trigger.quarantined,
     }
     return Done(result, [task.event(Kind.DATA_COLLECTED, **result)], rows)
 

@@ -47,8 +47,8 @@ class Trigger:
     #: Positions ever made that may be learned from, and those made since the last training.
     positions: int
     new: int
-    #: Games in quarantine, None where it was not looked for.
-    quarantined: int | None
+    #: Games in quarantine.
+    quarantined: int
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -64,7 +64,7 @@ def training_due(supply: Supply, rules: TrainingSettings, now: float) -> Trigger
             "(training.min_samples_to_trigger)"
         )
         return _verdict(supply, SAMPLES, reason, supply.positions, least)
-    bad = supply.quarantined or 0
+    bad = supply.quarantined
     if bad > rules.max_quarantined_fraction * supply.games:
         reason = (
             f"{bad} of {supply.games} games are in quarantine, at most "

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from ringrift.store.games import INGESTED, PRODUCED
 from ringrift.store.ledger import Tx
 from ringrift.store.models import CANDIDATE
-from ringrift.store.runs import CLOSED, OPEN
+from ringrift.store.runs import CLOSED, FAILED, OPEN
 from ringrift.store.schema import games, models, runs, shards, stages
 from ringrift.store.stages import DONE, PENDING, RUNNING, SETTLED
 
@@ -148,8 +148,8 @@ class Supply:
     coming: int = 0
     #: Games in shards that are taken in.
     games: int = 0
-    #: Of these in quarantine; None where it was not looked for.
-    quarantined: int | None = None
+    #: Of these in quarantine.
+    quarantined: int = 0
     #: When the newest candidate was registered, None before the first; seconds since 1970.
     trained_at: float | None = None
 
@@ -179,7 +179,11 @@ def supply(tx: Tx, config: str) -> Supply:
 
 
 def supplies(tx: Tx) -> dict[str, Supply]:
-    """What each config with shards has to learn from, counted by shards: games in quarantine are in it."""
+    """What each config with shards has to learn from, without a look at every game.
+
+    Positions of games in quarantine are in it; how many games these are is what stages said.
+    """
+    bad = _said_quarantined(tx)
     last = _last_trained().subquery()
     taken = shards.c.state == INGESTED
     new = sa.and_(taken, runs.c.iteration > sa.func.coalesce(last.c.iteration, 0))
@@ -202,10 +206,28 @@ def supplies(tx: Tx) -> dict[str, Supply]:
             new=int(row.new or 0),
             coming=int(row.coming or 0),
             games=int(row.games or 0),
+            quarantined=bad.get(row.config, 0),
             trained_at=row.trained_at,
         )
         for row in tx.conn.execute(query)
     }
+
+
+def _said_quarantined(tx: Tx) -> dict[str, int]:
+    """Games that the parity gate and exports kept out, of runs whose other games may be used."""
+    number = stages.c.result["quarantined"].as_integer()
+    query = (
+        sa.select(runs.c.config, sa.func.sum(number).label("games"))
+        .join(runs, runs.c.id == stages.c.run_id)
+        .where(
+            stages.c.stage.in_(("parity", "export")),
+            stages.c.state == DONE,
+            sa.or_(runs.c.outcome.is_(None), runs.c.outcome != FAILED),
+            number > 0,
+        )
+        .group_by(runs.c.config)
+    )
+    return {row.config: int(row.games) for row in tx.conn.execute(query)}
 
 
 def _sum(condition: sa.ColumnElement[bool], column: sa.Column[Any]) -> sa.Function[Any]:
