@@ -9,8 +9,11 @@ from ringrift.pipeline import hooks
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.dispatcher import Dispatcher, NotHandedOver
 from ringrift.pipeline.event_router import relay, wire_pipeline_events
+from ringrift.pipeline.feeding import feed
+from ringrift.pipeline.model_files import after_run
 from ringrift.pipeline.orchestrator import advance
 from ringrift.pipeline.single import Drive
+from ringrift.store import runs
 from ringrift.store.ledger import StaleFence
 
 #: (context, open runs, the one whose turn it is first). Raises NotHandedOver where trying again is all that helps,
@@ -19,16 +22,22 @@ Carry = Callable[[Context, Sequence[str]], None]
 
 
 def by_workers(dispatcher: Dispatcher, run_hooks: Callable[[Context], None]) -> Carry:
-    """Hand over what is due of every run, publish events, see to hooks; then return."""
+    """Hand over what is due of every run, publish events, see to hooks and files of models; then return."""
 
     def carry(ctx: Context, open_runs: Sequence[str]) -> None:
         router = wire_pipeline_events(auto_trigger=True)
         try:
             hooks.register(ctx)
             for run_id in open_runs:
-                advance(ctx.ledger, run_id, dispatcher, fence=ctx.fence)
+                advance(ctx.ledger, run_id, dispatcher, fence=ctx.fence, feeding=False)
+            feed(ctx.ledger, dispatcher, fence=ctx.fence)
             relay(ctx.ledger, router, fence=ctx.fence)
             run_hooks(ctx)
+            with ctx.ledger.read() as tx:
+                found = [runs.get_run(tx, run_id) for run_id in open_runs]
+            for run in found:
+                if run.state == runs.CLOSED:
+                    after_run(ctx, run.config)  # there may be no beat that would
         except (StaleFence, Interrupted, NotHandedOver):
             raise
         except (RingRiftError, OSError) as error:
