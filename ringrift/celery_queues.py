@@ -158,7 +158,7 @@ class BrokerQueues:
             message = base64.b64decode(about["message"])
             letter = self._matched(message, str(about["queue"]), ASIDE, _key(raw))
             return replace(letter, since=float(about["at"]), fault=str(about["reason"]))
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             letter = read(raw, "", ASIDE, _key(raw))
             return replace(letter, fault=f"put aside by nobody of ours: {error}")
 

@@ -192,8 +192,10 @@ def _body(
 def _json(raw: bytes, what: str) -> Any:
     try:
         return json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise _Unreadable(f"{what} is no JSON: {str(error) or 'too deep'}") from None
+    except ValueError as error:
+        raise _Unreadable(f"{what} is no JSON: {error}") from None
+    except RecursionError:
+        raise _Unreadable(f"{what} is no JSON: too deep") from None
 
 
 def _part(whole: Mapping[str, Any], name: str, kind: type) -> Any:
