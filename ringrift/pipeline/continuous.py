@@ -248,8 +248,7 @@ class ContinuousLoop:
             waiting = [run.id for run in runs.open_runs(tx) if run.config in ours]
             run = runs.get_run(tx, mine)
         if run.state == runs.CLOSED:  # while nobody looked
-            self._settle(run)
-            return STEP_SECONDS
+            return self._settle(run)
         try:
             self._carry(self._ctx, sorted(waiting, key=lambda run: run != mine))
         except NotHandedOver as error:
@@ -267,19 +266,19 @@ class ContinuousLoop:
         with self._ctx.ledger.read() as tx:
             run = runs.get_run(tx, mine)
         if run.state == runs.CLOSED:
-            self._settle(run)
-        else:
-            self._say(loops.RUNNING, f"works on iteration {run.iteration} of {run.config}")
+            return self._settle(run)
+        self._say(loops.RUNNING, f"works on iteration {run.iteration} of {run.config}")
         return STEP_SECONDS
 
-    def _settle(self, run: RunRow) -> None:
-        """Count a closed run, and what it means for the circuit breaker; then rest."""
+    def _settle(self, run: RunRow) -> float:
+        """Count a closed run, and what it means for the circuit breaker; seconds until the next look."""
         outcome = f"iteration {run.iteration} of {run.config} {run.outcome}"
         if run.outcome == runs.FAILED:
             self._failed(run.config, f"{outcome}: {run.reason}", done=1)
         else:
             self._rest(run.config, outcome, self._mind.breaker.succeeded(), done=1)
         self.closed.append(run)
+        return min(STEP_SECONDS, self.config.iteration_cooldown_seconds)
 
     def _failed(self, config: str, reason: str, done: int = 0) -> None:
         """An iteration failed, or could not begin."""
