@@ -185,11 +185,11 @@ class Lines:
 
     def show(self, look: Look) -> None:
         """Print what is new."""
-        from ringrift.cli.events import line
+        from ringrift.cli.events import brief
         from ringrift.cli.status_text import master_text
 
         for event in look.events:
-            self._write(line(event, as_json=False)[:WIDTH])
+            self._write(brief(event)[:WIDTH])
         if look.trouble and look.trouble != self._trouble:
             self.say(look.trouble)
         self._trouble = look.trouble
@@ -279,10 +279,10 @@ class Screen:
 
     def show(self, look: Look) -> None:
         """Draw everything."""
-        from ringrift.cli.events import line
+        from ringrift.cli.events import brief
 
         for event in look.events:
-            self._above(line(event, as_json=False))
+            self._above(brief(event))
         self._live.update(self._frame(look), refresh=True)
 
     def __enter__(self) -> Self:

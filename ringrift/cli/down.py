@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ringrift.broker.lock import lock_holder
+from ringrift.cli.continuous import LOCK as CONTINUOUS_LOCK
 from ringrift.cli.stack import LOCK, MASTER_LOCK
 from ringrift.errors import NotReached
 from ringrift.settings import home
@@ -27,29 +28,32 @@ def down(
     *,
     timeout: Annotated[float, typer.Option(help="seconds to wait for the end of each")] = 60.0,
 ) -> None:
-    """Stop `ringrift up`, `ringrift master-loop` and `ringrift run` of this state directory.
+    """Stop `ringrift up`, `master-loop`, `continuous` and `run` of this state directory.
 
-    The one that decides is stopped first, those that work for it afterwards.
+    The one that decides is stopped first, those that work for it afterwards; of a continuous loop the
+    open run is kept.
     """
     folder = home()
-    master = lock_holder(folder / MASTER_LOCK)
-    if master is not None and master != lock_holder(folder / LOCK):
-        _stop(master, lambda: lock_holder(folder / MASTER_LOCK), timeout)
-        print(f"stopped process {master}, the master loop", flush=True)
-    workers = lock_holder(folder / LOCK)
-    if workers is not None:
-        _stop(workers, lambda: lock_holder(folder / LOCK), timeout)
-        print(f"stopped process {workers}")
-    if master is None and workers is None:
+    stopped = []
+    if lock_holder(folder / MASTER_LOCK) != lock_holder(folder / LOCK):
+        stopped.append(_stop(folder / MASTER_LOCK, ", the master loop", timeout))
+    stopped.append(_stop(folder / LOCK, "", timeout))
+    stopped.append(_stop(folder / CONTINUOUS_LOCK, ", the continuous loop", timeout))
+    if not any(stopped):
         print(f"nothing runs in {folder}")
 
 
-def _stop(process: int, holder: Callable[[], int | None], timeout: float) -> None:
-    """Ask a process to end and wait until it holds its lock no more. Raises NotReached."""
+def _stop(lock: Path, what: str, timeout: float) -> bool:
+    """Ask the holder of a lock to end and wait for it; False if nobody holds it. Raises NotReached."""
+    process = lock_holder(lock)
+    if process is None:
+        return False
     with suppress(ProcessLookupError):  # it ended at this moment
         os.kill(process, signal.SIGTERM)
     until = time.monotonic() + timeout
-    while holder() == process:
+    while lock_holder(lock) == process:
         if time.monotonic() > until:
             raise NotReached(f"process {process} still stops things after {timeout:.0f} s")
         time.sleep(LOOK_SECONDS)
+    print(f"stopped process {process}{what}", flush=True)
+    return True

@@ -165,14 +165,24 @@ def line(event: EventRow, as_json: bool) -> str:
     if as_json:
         return json.dumps(event.as_dict())
     at = datetime.fromtimestamp(event.created_at, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    shown = {
-        key: value
-        for key, value in event.payload.items()
-        if isinstance(value, int | float | str) and key not in ("config", "task", "sha256")
-    }
-    figures = " ".join(f"{key}={_short(value)}" for key, value in shown.items())
+    figures = _figures(event, ("config", "task", "sha256"))
     run = "" if event.run_id is None else event.run_id[:12]
     return f"{event.seq:>5} {at} {event.kind:<22} {event.config or '-':<12} {run:<12} {figures}"
+
+
+def brief(event: EventRow) -> str:
+    """One event as a console shows it: the time of day here, and less about what else is on the screen."""
+    at = datetime.fromtimestamp(event.created_at, UTC).astimezone().strftime("%H:%M:%S")
+    figures = _figures(event, ("config", "task", "sha256", "attempt", "started"))
+    return f"{at}  {event.config or '-':<12} {event.kind:<22} {figures}"
+
+
+def _figures(event: EventRow, left_out: Sequence[str]) -> str:
+    return " ".join(
+        f"{key}={_short(value)}"
+        for key, value in event.payload.items()
+        if isinstance(value, int | float | str) and key not in left_out
+    )
 
 
 def _short(value: float | str) -> str:

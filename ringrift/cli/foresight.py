@@ -109,16 +109,16 @@ def foresee(home: Path, settings: Settings, *, flower: bool) -> Foreseen:
 @contextmanager
 def as_it_is(home: Path, settings: Settings) -> Iterator[Context]:
     """A context to read from; a state directory that is not there yet is not made for it."""
-    from ringrift.pipeline.context import Context, open_context
+    from ringrift.pipeline.context import Context
     from ringrift.store.ledger import open_ledger
 
-    if secret(DATABASE_URL) or (home / DATABASE).exists():
-        yield open_context(settings)
-        return
-    with TemporaryDirectory(prefix="ringrift-") as folder:
-        ledger = open_ledger(Path(folder))
-        yield Context(home=Path(folder), ledger=ledger, settings=settings)
-        ledger.close()
+    there = bool(secret(DATABASE_URL)) or (home / DATABASE).exists()
+    with TemporaryDirectory(prefix="ringrift-") as empty:
+        ledger = open_ledger(home if there else Path(empty))
+        try:
+            yield Context(home=home, ledger=ledger, settings=settings)
+        finally:
+            ledger.close()
 
 
 def decisions(home: Path, settings: Settings) -> list[Decision]:

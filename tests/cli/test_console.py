@@ -3,25 +3,15 @@
 import io
 import json
 
-import pytest
 from rich.console import Console
 
 from ringrift.cli.console import STATUS_SECONDS, JsonLines, Lines, Observer, Part, Screen
 from ringrift.pipeline.events import lease_taken
-from ringrift.pipeline.in_process import work_off
-from ringrift.pipeline.runs import open_or_resume
 from ringrift.settings import home
 from ringrift.store.ledger import Fence
-from tests.pipeline import tiny
 
-
-@pytest.fixture
-def ctx():
-    """A state directory with one promoted run."""
-    made = tiny.context(home())
-    work_off(made, open_or_resume(made, tiny.HEX8).id)
-    yield made
-    made.ledger.close()
+#: Last line of a picture.
+HINT = "Ctrl-C stops it"
 
 
 class Clock:
@@ -34,32 +24,32 @@ class Clock:
         return self.now
 
 
-def test_each_event_is_seen_once(ctx):
+def test_each_event_is_seen_once(promoted):
     """The last ones of the past first, then what happens, in order, whenever one looks."""
-    observer = Observer(ctx, clock=Clock())
+    observer = Observer(promoted, clock=Clock())
     assert [event.kind for event in observer.look().events][-1] == "MODEL_PROMOTED"
     assert observer.look().events == []
-    with ctx.ledger.write() as tx:
+    with promoted.ledger.write() as tx:
         lease_taken(tx, Fence("master", 7), "me")
     assert [event.kind for event in observer.look().events] == ["LEASE_TAKEN"]
     assert observer.look().events == []
 
 
-def test_everything_is_looked_at_now_and_then(ctx):
+def test_everything_is_looked_at_now_and_then(promoted):
     """Events at each look, the rest so seldom that looking takes no device's time."""
     clock = Clock()
-    observer = Observer(ctx, clock=clock)
+    observer = Observer(promoted, clock=clock)
     first = observer.look().overview
     assert observer.look().overview is first
     clock.now += STATUS_SECONDS
     assert observer.look().overview is not first
 
 
-def test_a_ledger_that_cannot_be_read_is_said(ctx):
+def test_a_ledger_that_cannot_be_read_is_said(promoted):
     """Looking goes on, and says once what is wrong."""
-    observer = Observer(ctx, clock=Clock())
+    observer = Observer(promoted, clock=Clock())
     shown = observer.look()
-    ctx.ledger.close()
+    promoted.ledger.close()
     (home() / "ringrift.db").rename(home() / "elsewhere.db")
     (home() / "ringrift.db").mkdir()
     trouble = observer.look()
@@ -72,10 +62,10 @@ def test_a_ledger_that_cannot_be_read_is_said(ctx):
     assert sum(trouble.trouble in line for line in lines) == 1
 
 
-def test_plain_lines_tell_events_and_changes(ctx):
+def test_plain_lines_tell_events_and_changes(promoted):
     """Each event once, each config when its stage changes, and nothing while nothing changes."""
     lines = []
-    view, observer = Lines(lines.append), Observer(ctx)
+    view, observer = Lines(lines.append), Observer(promoted)
     view.show(observer.look())
     assert sum("MODEL_PROMOTED" in line for line in lines) == 1
     [told] = [line for line in lines if "waits for" in line]
@@ -88,10 +78,10 @@ def test_plain_lines_tell_events_and_changes(ctx):
     assert lines[-1].endswith("starting it again in 1 s")
 
 
-def test_json_lines_hold_events_and_the_state(ctx):
+def test_json_lines_hold_events_and_the_state(promoted):
     """Each line is JSON by itself; the state names our processes and each config's figures."""
     lines = []
-    view, observer = JsonLines(lines.append), Observer(ctx)
+    view, observer = JsonLines(lines.append), Observer(promoted)
     view.show(observer.look([Part("beat", 77), Part("gpu1", None, 2)]))
     view.show(observer.look())
     view.say("a line")
@@ -104,33 +94,32 @@ def test_json_lines_hold_events_and_the_state(ctx):
     assert found[-1]["said"] == "a line"
 
 
-def drawn(ctx, width, height):
-    """The last picture of a screen of this size, and all that it wrote."""
+def drawn(promoted, width, height):
+    """All that a screen of this size wrote, and its first picture."""
     console = Console(
         file=io.StringIO(), force_terminal=True, width=width, height=height, record=True
     )
     parts = [Part("broker", 11), Part("gpu1", None, 1), Part("beat", 12, 3)]
-    with Screen("Ctrl-C stops it", console) as screen:
+    with Screen(HINT, console) as screen:
         screen.say("gpu1 ended with -9")
-        screen.show(Observer(ctx).look(parts))
-    return console.export_text().rstrip().splitlines()
+        screen.show(Observer(promoted).look(parts))
+    return console.export_text().partition(HINT)[0].splitlines()
 
 
-def test_the_screen_shows_who_steers_works_and_waits(ctx):
+def test_the_screen_shows_who_steers_works_and_waits(promoted):
     """Processes, master, config and hint below the events; nothing wider than the terminal."""
-    lines = drawn(ctx, 100, 40)
+    lines = drawn(promoted, 100, 40)
     text = "\n".join(lines)
     assert "gpu1 ended with -9" in text
     assert "MODEL_PROMOTED" in text
     assert "broker · gpu1 (being started again) · beat (started again 3×)" in text
     assert "master     none" in text
     assert any(line.startswith("hex8:2") for line in lines)
-    assert lines[-1] == "Ctrl-C stops it"
     assert max(map(len, lines)) <= 100
 
 
-def test_a_small_terminal_gets_what_fits(ctx):
+def test_a_small_terminal_gets_what_fits(promoted):
     """And is told where the rest is."""
-    lines = drawn(ctx, 60, 8)
+    lines = drawn(promoted, 60, 8)
     assert max(map(len, lines)) <= 60
     assert any("more lines: ringrift status" in line for line in lines)

@@ -6,19 +6,7 @@ import sqlite3
 import pytest
 
 from ringrift.cli.main import run
-from ringrift.pipeline.in_process import work_off
-from ringrift.pipeline.runs import open_or_resume
 from ringrift.settings import home
-from tests.pipeline import tiny
-
-
-@pytest.fixture
-def ctx():
-    """A state directory with one promoted run."""
-    made = tiny.context(home())
-    work_off(made, open_or_resume(made, tiny.HEX8).id)
-    yield made
-    made.ledger.close()
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +35,7 @@ def test_bad_input_is_one_line_and_exit_2(arguments, said, capsys):
     assert errors.count("\n") == 1
 
 
-def test_status_is_that_of_ringrift_status(ctx, capsys):
+def test_status_is_that_of_ringrift_status(promoted, capsys):
     """The same screen, the same JSON; a broker that is not there is said."""
     assert run(["master-loop", "--status"]) == 0
     ours = capsys.readouterr().out
@@ -66,7 +54,7 @@ def dump(path):
         return list(db.iterdump())
 
 
-def test_dry_run_says_what_and_why_and_writes_nothing(ctx, capsys):
+def test_dry_run_says_what_and_why_and_writes_nothing(promoted, capsys):
     """Processes, steps and a decision for each config with its reason; the ledger stays as it was."""
     before = dump(home() / "ringrift.db")
     files = sorted(path for path in home().rglob("*"))
@@ -81,7 +69,7 @@ def test_dry_run_says_what_and_why_and_writes_nothing(ctx, capsys):
     assert sorted(path for path in home().rglob("*")) == files
 
 
-def test_dry_run_as_json(ctx, capsys):
+def test_dry_run_as_json(promoted, capsys):
     """Each decision with its action, reason and figures, for a program."""
     assert run(["master-loop", "--dry-run", "--json", "--no-flower"]) == 0
     about = json.loads(capsys.readouterr().out)
