@@ -159,6 +159,7 @@ def overview(
 ) -> Overview:
     """Everything at one moment, of these configs or of all. `files` None: only earlier looks at them count."""
     names = known_configs(ctx) if configs is None else list(configs)
+    asked = files is not None
     files = files or Files(ctx.home, seconds=0.0)
     with ctx.ledger.read() as tx:
         now = tx.now
@@ -190,7 +191,7 @@ def overview(
         failures=failed,
         failures_last_hour=lately,
         configs=told,
-        files_unread=files.unread,
+        files_unread=files.unread if asked else 0,
     )
 
 

@@ -328,7 +328,9 @@ def _sentence(
     if stage.state == WAITING:
         before = [row for row in own if row.error]
         again = f"; again after: {before[0].error}" if before else ""
-        return f"a worker that {DOING[stage.stage]} ({_hands(stage.stage, known)}){again}"
+        have, need, unit = stage.amount.have, stage.amount.need, stage.amount.unit
+        there = f"; {have:.0f} of {need:.0f} {unit} are there" if have and need else ""
+        return f"a worker that {DOING[stage.stage]} ({_hands(stage.stage, known)}){there}{again}"
     text = _progress(stage, own, gates)
     left = any(row.state == PENDING for row in own)
     if stage.units > 1 and left and not any(row.state == RUNNING for row in own):

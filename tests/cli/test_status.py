@@ -66,6 +66,7 @@ def test_twelve_configs_are_a_line_each():
 def test_the_json_says_for_each_config_what_a_program_wants(capsys):
     """stage, waits_for, have, need, unit, eta_seconds; without a broker, and said so."""
     begun(["hex8:2"]).ledger.close()
+    capsys.readouterr()
     assert run(["status", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     about = found["configs"]["hex8:2"]

@@ -50,10 +50,12 @@ def worker(ctx, slots=2):
 
 
 def test_every_stage_says_how_much_is_there_and_needed(ctx):
-    """At each point of a run, have and need are numbers of a unit, and have is not above need."""
+    """At each point of a run have is not above need, of a unit; gates need fewer games as they are decided."""
     seen = {}
 
     def watch(report):
+        if report.state == "working" and report.figures.get("games", 0) % 5:
+            return
         found = status(ctx)
         if found.state == runs.OPEN:
             seen.setdefault(found.stage, []).append((found.have, found.need, found.unit))
@@ -62,16 +64,10 @@ def test_every_stage_says_how_much_is_there_and_needed(ctx):
     work_off(ctx.with_(report=watch), run.id)
     assert set(seen) == set(stages.ORDER)
     assert all(0 <= have <= need for told in seen.values() for have, need, _ in told)
-    assert {stage: told[-1][2] for stage, told in seen.items()} == {
-        "selfplay": "games",
-        "evaluate": "games",
-        "sync": "tasks",
-        "parity": "tasks",
-        "export": "tasks",
-        "train": "tasks",
-        "evaluate_plan": "tasks",
-        "promote": "tasks",
-    }
+    units = {stage: told[-1][2] for stage, told in seen.items()}
+    assert {stage for stage, unit in units.items() if unit == "games"} == {"selfplay", "evaluate"}
+    assert seen["evaluate"][0][:2] == (0, 240)
+    assert seen["evaluate"][-1][1] < 240
     end = status(ctx)
     assert (end.stage, end.have, end.eta_seconds) == (None, None, None)
 
@@ -105,7 +101,7 @@ def test_selfplay_is_estimated_by_those_who_play(ctx, now):
     now[0] += 30_000
     found = status(ctx)
     assert found.eta_seconds is None
-    assert "no worker is at it" in found.waits_for
+    assert "no worker is up); 6 of 20 games are there" in found.waits_for
     assert (found.have, found.need) == (6, GAMES)  # their checkpoints have them
 
 
@@ -138,19 +134,3 @@ def test_a_training_is_at_a_step_and_a_first_stage_takes_what_it_took_before(ctx
     found = status(ctx)
     assert (found.have, found.need, found.unit, found.eta_seconds) == (250, 1000, "steps", 42.0)
     assert found.run_eta_seconds >= 42.0
-
-
-def test_a_decided_gate_needs_no_more_games(ctx):
-    """While gates are open, as many as they may play; when all are decided, as many as were played."""
-    seen = []
-
-    def watch(report):
-        found = status(ctx)
-        if found.stage == "evaluate":
-            seen.append((found.have, found.need))
-
-    run = open_or_resume(ctx, HEX8)
-    work_off(ctx.with_(report=watch), run.id)
-    assert seen[0] == (0, 240)
-    assert seen[-1][1] < 240
-    assert all(have <= need for have, need in seen)
