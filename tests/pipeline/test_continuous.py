@@ -65,9 +65,8 @@ def open_ctx(tmp_path, clock):
     """Opens contexts of one state directory, as processes do."""
     opened = []
 
-    def one(changes=None, **fields):
-        few = {"evaluation__max_games": 40, **(changes or {})}
-        ctx = tiny.context(tmp_path / "home", changes=few, **fields)
+    def one(**fields):
+        ctx = tiny.context(tmp_path / "home", **fields)
         opened.append(ctx)
         return ctx.with_(ledger=Ledger(ctx.ledger.engine, clock))
 
@@ -141,7 +140,7 @@ def all_runs(ctx):
 
 def test_configs_take_turns_until_the_iterations_are_done(open_ctx, clock):
     """Each config has its iterations, one after the other, in turn; then the loop ends and says so."""
-    ctx = open_ctx()
+    ctx = open_ctx(changes={"evaluation__max_games": 40})
     said = []
 
     def tick(row):
