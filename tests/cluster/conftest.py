@@ -3,11 +3,13 @@
 import os
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 
+from ringrift.cli.roles import Role
 from ringrift.cli.stack import Stack
 from ringrift.settings.settings import Settings
 from ringrift.store import runs
@@ -82,6 +84,23 @@ class SmallStack(Stack):
     def child(self, name):
         """Return a child by its name."""
         return next(child for child in self.children if child.role.name == name)
+
+    @contextmanager
+    def second(self, name, **extra):
+        """Run a second process of a child's kind, which nobody looks after, with its log NAME2."""
+        role = self.child(name).role
+        arguments = (word.replace(f"{name}@", f"{name}2@") for word in role.arguments)
+        process = self._launch(Role(f"{name}2", tuple(arguments), {**role.environ, **extra}))
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(20)
+
+    def says(self, name, words):
+        """Wait until the log of a child holds some words."""
+        log = self.log_of(name)
+        self.until(lambda: log.exists() and words in log.read_text(), f"{name}: {words!r}")
 
     def tails(self):
         """Return the ends of all logs."""

@@ -4,15 +4,19 @@
 
 Games are made up from their seeds, a "network" is a few bytes, the candidate wins every game. With
 RINGRIFT_TEST_HOLD=train the training stops in its middle, writes the file ``held`` into the state
-directory and waits for the file ``go``: a test kills it there.
+directory and waits for the file ``go``: a test kills it there. "init" is the untrained network, which
+the master's tick makes before it opens the first run; a promotion is held when all is decided and
+nothing of it is written yet. RINGRIFT_TEST_REISSUE is the time in seconds after which what nobody took is sent again.
 """
 
+import functools
 import hashlib
 import json
 import os
 import time
 from pathlib import Path
 
+from ringrift.pipeline import gauntlet, reconciler, stages
 from ringrift.pipeline.services import (
     CheckedGame,
     DatasetFile,
@@ -48,8 +52,10 @@ def hold(stage, progress):
 
 
 def init_model(config, plan, folder):
-    """Return an untrained network."""
-    return write(folder, ".safetensors", {"config": str(config), "games": 0})[0]
+    """Return an untrained network, which says who made it where a test asks for that."""
+    hold("init", lambda **_: None)
+    by = os.environ.get("RINGRIFT_TEST_BY", "")
+    return write(folder, ".safetensors", {"config": str(config), "games": 0, "by": by})[0]
 
 
 def play_shard(work, model, folder, progress):
@@ -126,11 +132,22 @@ def play_blocks(spec, first, blocks, model_path, progress):
 SERVICES = Services(init_model, play_shard, check_shard, check_parity, export, train, play_blocks)
 
 
+def promote(task):
+    """Decide as the real stage does, and wait before anything of it is written, if the test asked for it."""
+    done = gauntlet.promote(task)
+    hold("promote", task.work.progress)
+    return done
+
+
 def main():
     """Become Celery."""
     import workers.context
 
     workers.context.real_services = lambda **_: SERVICES
+    stages._STAGES["promote"] = promote
+    if "RINGRIFT_TEST_REISSUE" in os.environ:
+        seconds = float(os.environ["RINGRIFT_TEST_REISSUE"])
+        reconciler.reconcile = functools.partial(reconciler.reconcile, reissue_seconds=seconds)
     from celery.__main__ import main as celery
 
     celery()

@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import text
 
 from ringrift.broker.address import client_of
-from ringrift.pipeline.deferral import is_unified_loop_running
 from ringrift.store.events import list_events
 from ringrift.store.stages import stages_of
 from tests.cluster.conftest import SmallStack, family
@@ -129,29 +128,6 @@ def test_stopped_in_order_and_started_again(home):
     stack.go()
     with SmallStack(home) as again:
         check(again)
-
-
-def test_two_beats_have_one_master(home, monkeypatch):
-    """A second beat stands by and sends nothing; it takes over when the first is killed."""
-    with SmallStack(home, RINGRIFT_TEST_HOLD="selfplay") as stack:
-        stack.held()
-        monkeypatch.setenv("RINGRIFT_HOME", str(home))
-        assert is_unified_loop_running()
-        beat = stack.child("beat")
-        second = stack._launch(type(beat.role)("beat2", beat.role.arguments))
-        log = stack.log_of("beat2")
-        stack.until(lambda: "standing by" in log.read_text(), "the standby")
-        assert "Sending due task" not in log.read_text()
-        beat.process.send_signal(signal.SIGSTOP)  # asleep beyond its lease, not dead
-        stack.until(lambda: "master: fence 2" in log.read_text(), "the takeover")
-        beat.process.send_signal(signal.SIGCONT)
-        first = stack.log_of("beat")
-        stack.until(lambda: "standing by" in first.read_text(), "the sleeper's retreat")
-        stack.go()
-        check(stack)
-        os.kill(second.pid, signal.SIGTERM)
-        second.wait(20)
-    assert not is_unified_loop_running()
 
 
 def test_broker_killed_in_the_middle(home):

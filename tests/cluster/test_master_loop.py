@@ -95,7 +95,7 @@ def test_it_joins_workers_and_its_death_does_not_touch_them(home):
     refused = ringrift(home, "master-loop")
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
     assert f"process {first.process.pid} runs it" in refused.stderr
-    other = ringrift(home, "master-loop", "--dry-run", "--config", "laptop")
+    other = ringrift(home, "master-loop", "--dry-run")
     assert f"process {first.process.pid} runs the master loop already" in other.stdout
 
     watch = Running(home, "master-loop", "--watch", "--json")
