@@ -39,10 +39,10 @@ def prune(fence: int) -> None:
 def distribute(fence: int | None = None, config: str | None = None) -> None:
     """Take the models that play to `models.distribute_to`: all of them by the clock, or those of a config."""
     if fence is None:
-        model_files.distribute(context(), None if config is None else [config])
+        model_files.take_out(context(), None if config is None else [config])
         return
     with master(fence) as ctx:
-        model_files.distribute(ctx)
+        model_files.take_out(ctx)
 
 
 @app.task(name="cpu.parity", time_limit=LIMIT)

@@ -186,9 +186,7 @@ def sync(
         typer.echo("\n".join(_sent_line(one, dry_run) for one in done) or "no models yet")
     failed = [one for one in done if one.error is not None]
     if failed:
-        raise NegativeVerdict(
-            f"{len(failed)} of {len(done)} not done: {failed[0].place}: {failed[0].error}"
-        )
+        raise NegativeVerdict(f"{len(failed)} of {len(done)} not done: {failed[0].error}")
 
 
 # -- looking up ------------------------------------------------------------------------------

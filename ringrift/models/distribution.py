@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import fsspec
 
 from ringrift.configs import Config
-from ringrift.errors import BadInput
+from ringrift.errors import BadInput, shown
 from ringrift.settings.secrets import masked
 from ringrift.store.blobs import ASIDE, BadBlob, Blob, BlobStore
 from ringrift.store.ids import digest
@@ -102,8 +102,7 @@ class Manifest:
         """Inverse of `text`. BadInput naming the file and what is wrong with it."""
         try:
             values = json.loads(text)
-            if values.pop("format", None) != FORMAT:
-                raise BadInput(f"{where}: expected a manifest of format {FORMAT}")
+            said = values.pop("format", None)
             champion = values.pop("champion")
             made = cls(
                 champion=None if champion is None else Listed(**champion),
@@ -112,9 +111,9 @@ class Manifest:
             )
             Config.parse(made.config)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            if isinstance(error, BadInput):
-                raise
             raise BadInput(f"{where}: no manifest of models: {error}") from None
+        if said != FORMAT:
+            raise BadInput(f"{where}: expected a manifest of format {FORMAT}, not {shown(said)}")
         for one in filter(None, (made.newest, made.champion)):
             if one.file != file_name(one.sha256):
                 raise BadInput(f"{where}: file {one.file!r} is not named by its sha256")

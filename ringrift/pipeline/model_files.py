@@ -202,15 +202,20 @@ def distribute(
             except StaleFence:
                 raise
             except distribution.PlaceAway as error:
-                log.warning("models not distributed", config=config, error=str(error))
                 away[place] = str(error)
             except RingRiftError as error:
-                log.warning("models not distributed", config=config, error=str(error))
                 _note_broken(ctx, error)
                 done.append(at.nothing(str(error)))
             if place in away:  # the other configs need not find out for themselves
                 done.append(at.nothing(away[place]))
     return done
+
+
+def take_out(ctx: Context, configs: Sequence[str] | None = None) -> None:
+    """Do as `distribute`, for somebody who reads logs: what went wrong is said once for each place."""
+    failed = {one.error: one for one in distribute(ctx, configs) if one.error is not None}
+    for one in failed.values():
+        log.warning("models not distributed", config=one.config, error=one.error)
 
 
 def _note_broken(ctx: Context, error: RingRiftError) -> None:
@@ -341,7 +346,7 @@ def after_run(ctx: Context, config: str) -> None:
     """What the schedule of beat does, for a loop that works without one. Failures are said."""
     try:
         prune(ctx, [config])
-        distribute(ctx, [config])
+        take_out(ctx, [config])
     except StaleFence:
         raise
     except (RingRiftError, OSError) as error:

@@ -5,20 +5,15 @@ import json
 import pytest
 
 from ringrift.cli.main import run
-from ringrift.pipeline.in_process import work_off
-from ringrift.pipeline.runs import open_or_resume
 from ringrift.settings import home
 from ringrift.store import models
-from tests.models.test_pruning import learning
-from tests.pipeline import tiny
+from tests.models.history import context, copied
 
 
 @pytest.fixture
 def ctx(monkeypatch):
-    """The state directory of the test, with two promotions and a rejection; one champion may go."""
-    made = tiny.context(home())
-    for gain in (1, 1, -10):
-        work_off(made.with_(services=learning(gain)), open_or_resume(made, tiny.HEX8).id)
+    """The state directory of the test, after seven runs; one champion and one candidate stay."""
+    made = context(copied(home()))
     monkeypatch.setenv("RINGRIFT__MODELS__KEEP_CANDIDATES", "1")
     monkeypatch.setenv("RINGRIFT__MODELS__KEEP_CHAMPIONS", "0")
     yield made
@@ -34,25 +29,26 @@ def said(capsys, *arguments):
 def test_list_says_what_each_model_stays_as(ctx, capsys):
     """A line for each that has a file, and with --all for the pruned ones too."""
     lines = said(capsys, "list").splitlines()
-    assert [line.split()[2] for line in lines[1:-1]] == ["initial", *["candidate"] * 3]
+    assert [line.split()[2] for line in lines[1:-1]] == ["initial", *["candidate"] * 7]
     assert "nothing: the next prune takes it" in lines[2]
-    assert lines[3].endswith("champion, plays selfplay")
-    assert lines[-1].startswith("4 models, 4 files here")
+    assert lines[7].endswith("champion")
+    assert lines[8].endswith("plays selfplay, newest candidate")
+    assert lines[-1].startswith("8 models, 8 files here")
     said(capsys, "prune")
-    assert len(said(capsys, "list").splitlines()) == len(lines) - 1
+    assert len(said(capsys, "list").splitlines()) == len(lines) - 5
     everything = json.loads(said(capsys, "list", "--all", "--json"))
-    assert [one["file_state"] for one in everything] == ["here", "pruned", "here", "here"]
-    assert [one["outcome"] for one in everything] == [None, "promoted", "promoted", "rejected"]
+    assert [one["file_state"] for one in everything] == ["here", *["pruned"] * 5, "here", "here"]
+    assert [one["outcome"] for one in everything][:3] == [None, "promoted", "rejected"]
 
 
 def test_prune_says_what_goes_and_does_it(ctx, capsys):
     """--dry-run leaves all as it is; afterwards the ledger agrees."""
     would = said(capsys, "prune", "--dry-run")
-    assert "would remove 1 file of models" in would
+    assert "would remove 5 files of models" in would
     assert "3 models keep their files" in would
-    assert len(list((home() / "models").iterdir())) == 4
+    assert len(list((home() / "models").iterdir())) == 8
     done = json.loads(said(capsys, "prune", "--json"))
-    assert (done["files"], len(done["gone"]), len(done["kept"])) == (1, 1, 3)
+    assert (done["files"], len(done["gone"]), len(done["kept"])) == (5, 5, 3)
     assert done["gone"][0]["sha256"][:12] in would
     assert not (home() / done["gone"][0]["file"]).exists()
     assert run(["ledger", "verify"]) == 0
@@ -61,8 +57,8 @@ def test_prune_says_what_goes_and_does_it(ctx, capsys):
 def test_show_tells_all_of_one_model(ctx, capsys):
     """By name or by the beginning of its hash; a damaged file is exit 1."""
     text = said(capsys, "show", "champion", "--config", "hex8:2")
-    assert "stays as   champion, plays selfplay" in text
-    assert "candidate of run #2 (promoted)" in text
+    assert "stays as   champion" in text
+    assert "candidate of run #6 (promoted)" in text
     assert "gate       passed vs champion" in text
     about = json.loads(said(capsys, "show", "champion", "--config", "hex8:2", "--json"))
     assert json.loads(said(capsys, "show", about["sha256"][:8], "--json")) == about
@@ -90,9 +86,9 @@ def test_a_pruned_model_is_shown_as_such(ctx, capsys):
 def test_models_go_to_a_place_and_come_from_it(ctx, capsys, tmp_path, monkeypatch):
     """sync takes champion and newest there, and on another machine sync --from fetches them."""
     place = tmp_path / "place"
-    assert "2 files would be copied" in said(capsys, "sync", "--to", str(place), "--dry-run")
+    assert "3 files would be copied" in said(capsys, "sync", "--to", str(place), "--dry-run")
     assert not place.exists()
-    assert "2 files copied" in said(capsys, "sync", "--to", str(place))
+    assert "3 files copied" in said(capsys, "sync", "--to", str(place))
     monkeypatch.setenv("RINGRIFT__MODELS__DISTRIBUTE_TO", f"[{place}]")
     (again,) = json.loads(said(capsys, "sync", "--json"))
     assert (again["copied"], again["error"]) == ([], None)

@@ -5,14 +5,14 @@ import pytest
 from ringrift.models import distribution
 from ringrift.models.distribution import Pruned
 from ringrift.pipeline import beside, model_files
-from ringrift.pipeline.in_process import work_off
 from ringrift.pipeline.runs import open_or_resume
 from ringrift.pipeline.stages import run_stage
+from ringrift.settings import prepare_home
 from ringrift.store import events, models, stages
 from ringrift.store.blobs import BadBlob, quarantined
 from ringrift.store.ledger import open_ledger
 from ringrift.store.verify import verify
-from tests.models.test_pruning import learning
+from tests.models.history import context, play
 from tests.pipeline import tiny
 from tests.pipeline.tiny import HEX8
 
@@ -28,12 +28,12 @@ def make(tmp_path, place):
     """A context over the state directory; changes of settings beside the place."""
     opened = []
 
-    def context(gain=1, **changes):
+    def made(strength=10, **changes):
         changes = {"models__distribute_to": (str(place),), **changes}
-        opened.append(tiny.context(tmp_path / "home", learning(gain), changes))
+        opened.append(context(tmp_path / "home", strength, **changes))
         return opened[-1]
 
-    yield context
+    yield made
     for ctx in opened:
         ctx.ledger.close()
 
@@ -42,10 +42,10 @@ def make(tmp_path, place):
 def node(tmp_path):
     """The same ledger from a node with a state directory of its own."""
 
-    def context(ctx):
-        return ctx.with_(home=tmp_path / "node", ledger=open_ledger(ctx.home))
+    def made(ctx):
+        return ctx.with_(home=prepare_home(0, tmp_path / "node"), ledger=open_ledger(ctx.home))
 
-    return context
+    return made
 
 
 def told(ctx):
@@ -53,11 +53,6 @@ def told(ctx):
     with ctx.ledger.read() as tx:
         found = events.all_of(tx, "MODEL_DISTRIBUTED")
     return [(e.payload.get("champion"), e.payload["newest"], e.payload["copied"]) for e in found]
-
-
-def play(ctx):
-    """One run to its end."""
-    return work_off(ctx, open_or_resume(ctx, HEX8).id)
 
 
 def champion_of(ctx):
@@ -92,13 +87,10 @@ def test_the_newest_accepted_is_taken_out_without_a_promotion(make):
     ctx = make()
     play(ctx)
     first = champion_of(ctx)
-    equal = make(gain=0, evaluation__sprt_elo0=300.0, evaluation__sprt_elo1=390.0)
-    run = play(equal)
+    assert play(make(strength=0)).outcome == "rejected"
     with ctx.ledger.read() as tx:
         newest = models.newest_accepted(tx, "hex8:2").sha256
-    assert champion_of(ctx) == first
-    if newest == first:
-        pytest.fail(f"the settings of this test no longer leave a run undecided: {run.reason}")
+    assert champion_of(ctx) == first != newest
     assert told(ctx)[-1] == (first, newest, 1)
 
 
@@ -159,8 +151,8 @@ def test_what_is_pruned_goes_from_the_place_too(make, place):
 
 
 def test_a_node_fetches_what_it_lacks_before_playing(make, node):
-    """A shadow match and a shard are played by a node whose state directory is empty."""
-    ctx = make(evaluation__shadow_interval_seconds=10.0)
+    """A shard is played by a node whose state directory is empty; it has no archive, whose files do not travel."""
+    ctx = make(selfplay__archive_share=0.0)
     play(ctx)
     other = node(ctx)
     shard = open_or_resume(ctx, HEX8)
@@ -245,5 +237,5 @@ def test_matches_beside_the_runs_are_played_by_a_node(make, node):
     (match,) = beside.plan_due(ctx, (beside.TOURNAMENT,))
     other = node(ctx)
     # The made-up games open one file only, as its strength is all that counts.
-    assert beside.play(other, match)["games"] == 20
+    assert beside.play(other, match)["games"] == 80
     assert list((other.home / "models").iterdir())
