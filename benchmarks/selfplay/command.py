@@ -117,7 +117,8 @@ def measure_config(setup: Setup, *, quick: bool, shard: bool) -> dict[str, Any]:
     parts = windows[0].shares
     result["shares"] = {p: sum(w.shares[p] for w in windows) / len(windows) for p in parts}
     if usable_cores() > 1 and not quick and not setup.backend_of(1).kind.endswith("cuda"):
-        one, two = scaling(setup, 2 * seconds)
+        # This process has made other networks and pools before: what one needs is told by a fresh one.
+        one, two, result["memory_mib"] = scaling(setup, 2 * seconds)
         result["processes"] = {"one": one, "two": two, "times": two / one, "bar": TWO}
     if shard:
         small = Setup(**(setup.as_dict() | {"simulations": SHARD_SIMULATIONS}))
