@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="What waits in the queues, and what is wrong there.", no_args_is_help=True)
 
 #: Lines of findings that a person is shown.
-SHOWN = 20
+LINES_SHOWN = 20
 
 
 @app.callback()
@@ -47,7 +47,7 @@ def list_(
             typer.echo(json.dumps([_dead_dict(letter) for letter in newest], indent=1))
             return
         typer.echo(f"{number} dead {'letter' if number == 1 else 'letters'}")
-        for letter in newest[:SHOWN]:
+        for letter in newest[:LINES_SHOWN]:
             typer.echo(_dead_line(letter))
         return
     with _queues() as queues:
@@ -148,15 +148,15 @@ def _print(report: Report, as_json: bool, *, dry_run: bool) -> None:
 
 
 def _grouped(findings: Sequence[Finding]) -> Iterator[list[str]]:
-    """Findings by kind and action, with at most SHOWN lines each."""
+    """Findings by kind and action, with at most LINES_SHOWN lines each."""
     groups: dict[tuple[str, str], list[Finding]] = {}
     for one in findings:
         groups.setdefault((one.kind, one.action), []).append(one)
     for (kind, action), group in groups.items():
         lines = [f"{kind}: {len(group)} to {action}"]
-        lines += [f"  {one.what}: {one.reason}" for one in group[:SHOWN]]
-        if len(group) > SHOWN:
-            lines.append(f"  and {len(group) - SHOWN} more")
+        lines += [f"  {one.what}: {one.reason}" for one in group[:LINES_SHOWN]]
+        if len(group) > LINES_SHOWN:
+            lines.append(f"  and {len(group) - LINES_SHOWN} more")
         yield lines
 
 
@@ -219,18 +219,18 @@ def _where(what: str, report: Report, as_json: bool) -> None:
         typer.echo(json.dumps(about))
         return
     there = {letter.task_id for letter in letters}
-    for unit in units[:SHOWN]:
+    for unit in units[:LINES_SHOWN]:
         typer.echo(_unit_line(unit, unit.row.id in there, now))
-    if len(units) > SHOWN:
-        typer.echo(f"and more than {SHOWN} more units")
-    for letter in letters[:SHOWN]:
+    if len(units) > LINES_SHOWN:
+        typer.echo(f"and more than {LINES_SHOWN} more units")
+    for letter in letters[:LINES_SHOWN]:
         place = {"waiting": f"waits in queue {letter.queue}", "held": "with a worker"}
         typer.echo(
             f"message {letter.id[:12]} {letter.task or 'without task'}: "
             f"{place.get(letter.place, 'put aside')}, priority {letter.priority}, "
             f"came back {letter.deliveries} times"
         )
-    for kept in dead[:SHOWN]:
+    for kept in dead[:LINES_SHOWN]:
         typer.echo(_dead_line(kept))
     for lines in _grouped(wrong):
         typer.echo("\n".join(lines))
