@@ -24,6 +24,7 @@ from ringrift.settings.switches import SKIP_SHADOW_CONTRACTS
 from ringrift.store import blobs, events, games, runs, stages
 from ringrift.store.games import GameRow
 from ringrift.store.verify import verify
+from ringrift.store.work import Supply, supplies, supply
 from tests.data_room.conftest import random_record
 from tests.pipeline import tiny
 from tests.pipeline.tiny import GAMES, HEX8
@@ -157,6 +158,7 @@ def test_a_game_with_a_wrong_result_is_kept_out(tmp_path, capsys):
         [noted] = blobs.quarantined(tx)
         assert games.count_games(tx) == GAMES
         assert games.count_positions(tx, "hex8:2") == sum(everything.values()) - everything[bad]
+        assert supplies(tx)["hex8:2"].quarantined == supply(tx, "hex8:2").quarantined == 1
     assert int(arrays["full"].sum()) == sum(everything.values()) - everything[bad]
     assert noted["reason"] == event["reason"]
     second = iterate(ctx.with_(services=services()))
@@ -204,6 +206,7 @@ def test_export_keeps_a_bad_game_out(tmp_path, capsys, spoil, said, shown_by):
         positions = {game.id: game.positions for game in games.games_of(tx, run.id)}
         [noted] = blobs.quarantined(tx)
         [faulty] = games.faulty_games(tx, "hex8:2")
+        assert supplies(tx)["hex8:2"].quarantined == supply(tx, "hex8:2").quarantined == 1
         result = stages.stage_row(tx, run.id, "export").result
     assert (noted["reason"], faulty.id, faulty.fault) == (event["reason"], bad, event["reason"])
     left = sum(positions.values()) - positions[bad]
@@ -252,6 +255,7 @@ def test_engines_that_part_end_the_run(tmp_path, monkeypatch):
     with ctx.ledger.read() as tx:
         assert {s.state for s in games.shards_of(tx, run.id)} == {games.QUARANTINED}
         assert games.dataset_of(tx, run.id) is None
+        assert supplies(tx)["hex8:2"] == supply(tx, "hex8:2") == Supply()
     status = config_status(ctx, "hex8:2")
     assert status.games_in_ledger == status.games_in_shards == 0
     second = iterate(ctx)
