@@ -71,6 +71,8 @@ def train_in_child(
                 stderr=subprocess.STDOUT,
             )
             _watch(child, files["progress"], progress, deadline_seconds, stopped)
+        if stopped() and not files["result"].exists():  # before it could have written a state
+            raise Interrupted("training stopped before it began")
         return _answer(run_dir, child.returncode, files)
     finally:
         for file in files.values():

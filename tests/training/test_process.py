@@ -70,6 +70,13 @@ def test_a_stopped_child_can_go_on(dataset, tmp_path):
     assert later[0].step > seen[0].step
 
 
+def test_a_child_stopped_before_it_began_is_no_failure(dataset, tmp_path):
+    """Asked to stop while the child still starts, it is an interruption: nothing failed, nothing is left behind."""
+    with pytest.raises(Interrupted, match="before it began"):
+        train_in_child(ENDLESS, dataset, None, tmp_path, stopped=lambda: True)
+    assert not list(tmp_path.glob("job-*"))
+
+
 def test_a_deadline_ends_the_child(dataset, tmp_path):
     """A training that takes too long is ended and said to have."""
     with pytest.raises(NotReached, match="not done within"):
