@@ -61,6 +61,10 @@ class Book:
         told = self.of("LOOP_DEFERRED", "LOOP_RESUMED")
         return [(e.kind, e.created_at) for e in told if e.payload["loop"] == CONTINUOUS]
 
+    def resumed(self) -> float | None:
+        """When the continuous loop took over."""
+        return next((at for kind, at in self.turns() if kind == "LOOP_RESUMED"), None)
+
     def leads(self, at: float) -> bool:
         """Whether the continuous loop led at a time: it had gone on, and not stepped back since."""
         before = [kind for kind, time in self.turns() if time <= at]
@@ -77,10 +81,10 @@ class Book:
 def judge(told: Told, book: Book) -> list[Check]:
     """All checks."""
     checks = [Check("every step was reached", told.broken is None, told.broken or "all of them")]
-    return [*checks, *_leases(told, book), *_runs(told, book), *_surroundings(told)]
+    return [*checks, *_leases(book), *_runs(told, book), *_surroundings(told)]
 
 
-def _leases(told: Told, book: Book) -> Iterator[Check]:
+def _leases(book: Book) -> Iterator[Check]:
     fences = [fence for fence, _ in book.masters()]
     yield Check(
         "one master after the other, each with a greater fence",
@@ -93,8 +97,7 @@ def _leases(told: Told, book: Book) -> Iterator[Check]:
     yield Check(
         "the killed master gave nothing back, its lease ran out; the second one gave its lease back",
         given_back == fences[1:],
-        f"given back: fence {', '.join(map(str, given_back)) or 'none'}; the first expired "
-        f"{_after(told, 'killed', 'expired')} after the kill",
+        f"given back: fence {', '.join(map(str, given_back)) or 'none'}",
     )
     kinds = [kind for kind, _ in book.turns()]
     yield Check(
@@ -110,7 +113,7 @@ def _runs(told: Told, book: Book) -> Iterator[Check]:
     yield Check(
         "the continuous loop opened runs while no master was there, and only then",
         bool(own) and not early,
-        f"{len(own)} runs" + (f", {_names(early)} while it deferred" if early else ""),
+        _names(own) + (f"; while it deferred: {_names(early)}" if early else ""),
     )
     others = [run for run in book.runs if run not in own and book.leads(run.opened_at)]
     yield Check(
@@ -169,12 +172,6 @@ def _surroundings(told: Told) -> Iterator[Check]:
         told.verify is not None and told.verify.code == 0,
         "; ".join(said[-2:]),
     )
-
-
-def _after(told: Told, first: str, then: str) -> str:
-    if first in told.marks and then in told.marks:
-        return f"{told.marks[then] - told.marks[first]:.0f} s"
-    return "never"
 
 
 def _names(found: Sequence[RunRow]) -> str:

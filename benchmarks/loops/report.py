@@ -123,19 +123,23 @@ def _times(told: Told, book: Book) -> Iterator[str]:
     )
     for at, master, loop in told.changes:
         yield f"| {_clock(at - told.started)} | {master} | {loop} |"
-    marks = told.marks
-    turns = [at for kind, at in book.turns() if kind == "LOOP_RESUMED"]
-    yielded = [at for kind, at in book.turns() if kind == "LOOP_DEFERRED"][1:]
-    if "expired" in marks and turns:
-        yield ""
-        line = (
-            f"The lease ran out {marks['expired'] - marks['killed']:.0f} s after the kill (`cluster.lease_seconds`), "
-            f"and the continuous loop took over {turns[0] - marks['expired']:.0f} s later, at its next look "
-            "(`cluster.deferral_check_seconds`)."
+    killed, resumed = told.marks.get("killed"), book.resumed()
+    if killed is None or resumed is None:
+        return
+    gone = next(
+        (at for at, master, _ in told.changes if at >= killed and master == "nobody"), resumed
+    )
+    line = (
+        f"After the kill the lease stood for {gone - killed:.0f} s more (`cluster.lease_seconds`), and the continuous "
+        f"loop took over {resumed - killed:.0f} s after the kill, at its next look (`cluster.deferral_check_seconds`)."
+    )
+    again = [at for _, at in book.masters()[1:]]
+    yielded = [at for kind, at in book.turns()[2:] if kind == "LOOP_DEFERRED"]
+    if again and yielded:
+        line += (
+            f" It yielded {yielded[0] - again[0]:.1f} s after the next master had taken its lease."
         )
-        if "back" in marks and yielded:
-            line += f" It yielded {yielded[0] - marks['back']:.0f} s after the new master took its lease."
-        yield line
+    yield from ("", line)
 
 
 def _iterations(told: Told, book: Book) -> Iterator[str]:

@@ -15,6 +15,7 @@ A step waits for what must come of it, with patience; if it does not come, the s
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -27,6 +28,7 @@ import redis
 from benchmarks.loops.command import Answer, Command, Place
 from ringrift.broker.address import client_of
 from ringrift.broker.embedded import running_url
+from ringrift.errors import RingRiftError
 from ringrift.pipeline import nodes
 from ringrift.pipeline.lease import Holder, read_lease
 from ringrift.store import events, runs
@@ -92,7 +94,7 @@ class Told:
     #: Commands that were started, as a person types them.
     commands: list[str] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
-    #: (seconds since 1970, holder of the master lease, state of the continuous loop) at each change.
+    #: (seconds since 1970, who holds the master lease, state of the continuous loop) at each change.
     changes: list[tuple[float, str, str]] = field(default_factory=list)
     #: Times of what only this program knows, seconds since 1970.
     marks: dict[str, float] = field(default_factory=dict)
@@ -119,10 +121,13 @@ class Story:
         self._running: dict[str, Command] = {}
         self._ledger: Ledger | None = None
         self._seq = 0
+        self._ended = threading.Event()
 
     def play(self) -> Told:
         """Do all steps; the end in any case. KeyboardInterrupt ends it early, too."""
         steps = (self.workers, self.master, self.continuous, self.led, self.killed, self.carried)
+        watch = threading.Thread(target=self._watch, name="who-leads", daemon=True)
+        watch.start()
         try:
             for step in (*steps, self.back, self.led_again):
                 step()
@@ -132,7 +137,13 @@ class Story:
             self.told.broken = "interrupted"
         if self.told.broken:
             self.say(f"ends early: {self.told.broken}")
-        self.end()
+        try:
+            self.end()
+        finally:
+            self._ended.set()
+            watch.join()
+            if self._ledger is not None:
+                self._ledger.close()
         return self.told
 
     # ── Steps ──
@@ -190,7 +201,6 @@ class Story:
         """The master is started again; the continuous loop yields."""
         self.start("master", "master-loop", "--config", str(self.place.settings))
         self.until(lambda: self.holder(MASTER) is not None, "a holder of the master lease")
-        self.told.marks["back"] = time.time()
         self.until(lambda: self.deferrals() == 2, "the yielding of the continuous loop")
         self.see("back", "The master loop was started again; the continuous loop yields to it.")
 
@@ -215,8 +225,6 @@ class Story:
         self.see("end", "Ctrl-C to the continuous loop, the master loop and the workers.")
         self.say("ringrift ledger verify")
         self.told.verify = self.place.ask("ledger", "verify")
-        if self._ledger is not None:
-            self._ledger.close()
 
     # ── What steps are made of ──
 
@@ -255,26 +263,27 @@ class Story:
                     )
             if time.monotonic() > end:
                 raise NotSeen(f"{about}: not seen in {self.plot.patience + more:.0f} s")
-            self.notice()
             if time.monotonic() - said > line:
                 said = time.monotonic()
                 self.say(
                     f"{self.clock()}  {self.count(runs.CLOSED)} runs closed, {self.count(runs.OPEN)} open"
                 )
             time.sleep(LOOK_SECONDS)
-        self.notice()
 
-    def notice(self) -> None:
-        """Note a change of who leads."""
-        holder = self.holder(MASTER)
-        with self.ledger.read() as tx:
-            loop = get_loop(tx, CONTINUOUS)
-        now = (
-            f"fence {holder.fence}" if holder else "nobody",
-            loop.state if loop else "not started",
-        )
-        if not self.told.changes or self.told.changes[-1][1:] != now:
-            self.told.changes.append((time.time(), *now))
+    def _watch(self) -> None:
+        """Note each change of who leads (the thread's work)."""
+        now = ("nobody", "not started")
+        self.told.changes.append((time.time(), *now))
+        while not self._ended.wait(LOOK_SECONDS):
+            if self._ledger is None:
+                continue
+            was, holder = now, self.holder(MASTER)
+            with suppress(RingRiftError), self._ledger.read() as tx:
+                loop = get_loop(tx, CONTINUOUS)
+                state = "not started" if loop is None else loop.state
+                now = ("nobody" if holder is None else f"fence {holder.fence}", state)
+            if now != was:
+                self.told.changes.append((time.time(), *now))
 
     def see(self, step: str, done: str) -> None:
         """Look at everything, and keep it."""
