@@ -26,6 +26,7 @@ import fsspec
 
 from ringrift.configs import Config
 from ringrift.errors import BadInput, shown
+from ringrift.nets.files import SUFFIX
 from ringrift.settings.secrets import masked
 from ringrift.store.blobs import ASIDE, BadBlob, Blob, BlobStore
 from ringrift.store.ids import digest
@@ -34,9 +35,8 @@ from ringrift.store.models import ModelRow
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Folder of a state directory, and what names of files end with.
+#: Folder of a state directory.
 FOLDER: Final = "models"
-SUFFIX: Final = ".safetensors"
 
 #: What manifests say that they are; another number means another form.
 FORMAT: Final = "ringrift-models/1"

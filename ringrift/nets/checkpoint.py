@@ -31,12 +31,11 @@ from ringrift.configs import Config
 from ringrift.errors import BadInput
 from ringrift.nets.arch import Arch
 from ringrift.nets.features import FEATURES_VERSION
-from ringrift.nets.files import write_aside
+from ringrift.nets.files import SUFFIX, write_aside
 from ringrift.nets.network import Network, init_weights
 
 #: Grows when the meaning of a stored network changes.
 FORMAT: Final = 1
-SUFFIX: Final = ".safetensors"
 _KEY: Final = "ringrift"
 
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import Final
+
+#: What names of models end with, after their sha256.
+SUFFIX: Final = ".safetensors"
 
 
 def write_aside(target: Path, content: bytes) -> None:

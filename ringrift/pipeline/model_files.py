@@ -21,6 +21,7 @@ from ringrift.events.payloads import ModelDistributed, ModelPruned
 from ringrift.models import distribution, pruning
 from ringrift.models.distribution import Listed, Manifest, Pruned
 from ringrift.models.pruning import Rule, Verdict
+from ringrift.nets.files import SUFFIX
 from ringrift.pipeline import events
 from ringrift.pipeline.context import Context
 from ringrift.settings.secrets import masked
@@ -150,7 +151,7 @@ def _quiet_states(ctx: Context) -> list[Path]:
     found = [
         path
         for path in sorted((ctx.home / "runs").glob("*/*"))
-        if path.suffix in (distribution.SUFFIX, ".broken") and path.parent not in at_work
+        if path.suffix in (SUFFIX, ".broken") and path.parent not in at_work
     ]
     return [path for path in found if _written(path) < before]
 
