@@ -181,12 +181,14 @@ def by_queue(ctx: Context) -> tuple[Hold, Callable[[], Holder | None], Carry]:
 
     from ringrift.broker.address import REACH_SECONDS, broker_address, check_reachable, client_of
     from ringrift.celery import loaded
+    from ringrift.celery_queues import broker_queues
     from ringrift.pipeline import hooks
     from ringrift.pipeline.carrying import by_workers
     from ringrift.pipeline.continuous import NAME
     from ringrift.pipeline.dispatcher import current_dispatcher
     from ringrift.pipeline.hold import BrokerSilent, LeaseHold
     from ringrift.pipeline.lease import Lease, read_lease
+    from ringrift.pipeline.upkeep import kept_up
 
     check_reachable(broker_address(ctx.home))
     sender = loaded()
@@ -225,7 +227,8 @@ def by_queue(ctx: Context) -> tuple[Hold, Callable[[], Holder | None], Carry]:
             asked = time.monotonic()
             sender.send_task("cpu.run_hooks", expires=cluster.tick_interval_seconds)
 
-    return LeaseHold(lease), master, by_workers(current_dispatcher(), run_hooks)
+    carry = by_workers(current_dispatcher(), run_hooks)
+    return LeaseHold(lease), master, kept_up(carry, lambda: broker_queues(sender))
 
 
 def in_here(

@@ -10,8 +10,10 @@ from kombu.utils.json import dumps
 
 from ringrift.broker.address import client_of
 from ringrift.broker.embedded import EmbeddedBroker
+from ringrift.celery_queues import BrokerTrouble
 from ringrift.pipeline.heartbeat import Work
 from ringrift.pipeline.maintenance import maintain
+from ringrift.pipeline.upkeep import kept_up
 from ringrift.store import dead_letters, runs, stages
 from ringrift.store.events import list_events
 from ringrift.store.ids import task_id
@@ -315,6 +317,27 @@ def test_a_message_whose_worker_is_gone_is_given_back(ctx, seen, client, connect
     assert client.hlen("unacked") == 0
     (told,) = events(ctx, "MESSAGES_GIVEN_BACK")
     assert told["tasks"] == {"gpu.selfplay_shard": 1}
+
+
+def test_a_loop_without_a_beat_keeps_its_queues(ctx, seen, client):
+    """After its own work, each interval and not more often; a broker that is away is no error of it."""
+    now, carried = 1000.0, []
+
+    @contextmanager
+    def there():
+        if now == 1060.0:
+            raise BrokerTrouble("it is away")
+        yield seen
+
+    made = ctx.with_(clock=lambda: now)
+    carry = kept_up(lambda _ctx, runs: carried.append(runs), there)
+    left = []
+    for now in (1000.0, 1059.0, 1060.0, 1120.0):
+        client.lpush("gpu", b"rubbish at %d" % now)
+        carry(made, ["r"])
+        left.append(client.llen("gpu"))
+    assert left == [0, 1, 2, 0]
+    assert carried == [["r"]] * 4
 
 
 def test_an_outdated_master_may_not_maintain(ctx, seen, client):
