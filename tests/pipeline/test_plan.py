@@ -1,6 +1,6 @@
 """The plan of a run outlives the settings it was made from."""
 
-from ringrift.pipeline.plan import RunPlan
+from ringrift.pipeline.plan import LATER, RunPlan
 from tests.pipeline.tiny import GAMES, HEX8, SHARD, settings
 
 
@@ -18,6 +18,17 @@ def test_a_plan_of_another_version_is_read():
     del stored["selfplay"]["first_games"]
     stored["evaluation"]["forgotten"] = 1
     assert RunPlan.from_dict(stored).selfplay.first_games == 5000
+
+
+def test_keys_that_came_later_change_no_plan_unless_they_are_set():
+    """A plan with all of them as packaged is the plan of before, with its digest; another value is in it."""
+    for section, keys in LATER.items():
+        for key in keys:
+            assert key not in RunPlan.of(settings(), HEX8).as_dict()[section]
+    other = RunPlan.of(settings(training__min_new_fraction=0.5), HEX8)
+    assert other.as_dict()["training"]["min_new_fraction"] == 0.5
+    assert RunPlan.from_dict(other.as_dict()) == other
+    assert other.digest != RunPlan.of(settings(), HEX8).digest
 
 
 def test_a_run_of_an_older_version_keeps_its_shards():
