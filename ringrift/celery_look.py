@@ -60,7 +60,10 @@ def _look(home: Path) -> BrokerLook:
         owner = lock_holder(Place.of(home).lock)
         if owner is None:
             return away("no broker runs here; `ringrift up` starts one", expected=False)
-        return away(f"the embedded broker does not answer; process {owner} starts it again")
+        return away(
+            f"the embedded broker does not answer; process {owner}, which runs it, starts it again"
+            " when it ends"
+        )
     client = None
     try:
         address = broker_address(home)

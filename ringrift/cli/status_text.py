@@ -26,6 +26,7 @@ PAST_SECONDS = 3600.0
 BETWEEN = {
     "turn": "its turn",
     "rest": "a rest",
+    "deferred": "deferred",
     "breaker": "breaker open",
     "finished": "finished",
     "nobody": "nobody",
@@ -112,8 +113,8 @@ def loop_text(one: LoopStatus, at: float) -> str:
         text += f", on {said.config}"
     if said.reason:
         text += f": {_one_line(said.reason)}"
-    if said.until is not None:
-        text += f"; looks again in {clock(max(0.0, said.until - at))}"
+    if said.until is not None and said.until > at:
+        text += f"; looks again in {clock(said.until - at)}"
     breaker = said.breaker or {}
     if said.state != "open" and breaker.get("state") not in (None, "closed"):
         text += f"; circuit breaker {breaker['state']}"

@@ -31,6 +31,8 @@ class Capacity:
     slots: int
     #: Units of its stages that are claimed now, by these workers or by a loop in a process of its own.
     busy: int
+    #: Units of its stages that were handed over and that nobody has.
+    waiting: int = 0
 
     @property
     def idle(self) -> int:
@@ -46,17 +48,19 @@ def standing(tx: Tx) -> list[Node]:
 
 def capacities(tx: Tx) -> dict[str, Capacity]:
     """What each queue can do now."""
-    return capacities_of(standing(tx), stages.claimed(tx))
-
-
-def capacities_of(up: list[Node], claimed: Mapping[str, int]) -> dict[str, Capacity]:
-    """The same of these workers and so many claimed units by stage."""
+    up, busy, waiting = standing(tx), stages.claimed(tx), stages.handed_over(tx)
     return {
         queue: Capacity(
             queue=queue,
             workers=sum(queue in node.queues for node in up),
             slots=nodes.slots_of(up, queue),
-            busy=sum(count for stage, count in claimed.items() if QUEUE_OF[stage] == queue),
+            busy=_of(queue, busy),
+            waiting=_of(queue, waiting),
         )
         for queue in QUEUES
     }
+
+
+def _of(queue: str, units: Mapping[str, int]) -> int:
+    """Units by stage, summed over the stages of a queue."""
+    return sum(count for stage, count in units.items() if QUEUE_OF[stage] == queue)

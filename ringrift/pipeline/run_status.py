@@ -264,7 +264,7 @@ def _eta(stage: str, rows: Sequence[StageRow], amount: Amount, known: _Known) ->
         return None
     left = (amount.need or 0) - amount.have
     if stage == "selfplay":
-        pace = _selfplay_pace(rows, running, slots, known)
+        pace = _selfplay_pace(rows, running, hands, known)
         return None if not pace else max(0.0, left / pace)
     if stage == "evaluate" and begun:  # at most: a gate may be decided before
         seconds = known.now - min(row.claimed_at or known.now for row in rows)
@@ -280,11 +280,14 @@ def _eta(stage: str, rows: Sequence[StageRow], amount: Amount, known: _Known) ->
 
 
 def _selfplay_pace(
-    rows: Sequence[StageRow], running: Sequence[StageRow], slots: int, known: _Known
+    rows: Sequence[StageRow],
+    running: Sequence[StageRow],
+    hands: Capacity | None,
+    known: _Known,
 ) -> float | None:
     """Games per second of those who play now, or of the slots that will; None where nothing tells.
 
-    A shard's first games take as long as all its games side by side: until one is there, its pace
+    Shards that wait beside those of other runs have their part of the slots. A shard's first games take as long as all its games side by side: until one is there, its pace
     is that of the shards before it.
     """
     done = [_told(row) for row in rows if row.state == DONE]
@@ -296,8 +299,10 @@ def _selfplay_pace(
         part = _told(row)
         took = float(part.get("seconds") or 0.0)
         paces.append(part["games"] / took if part.get("games") and took > 1.0 else usual)
-    if not running:
-        paces = [usual] * min(slots, sum(row.state == PENDING for row in rows))
+    if not running and hands is not None:
+        pending = sum(row.state == PENDING for row in rows)
+        share = min(1.0, pending / max(1, hands.waiting))
+        return None if usual is None else usual * min(hands.slots * share, pending)
     known_paces = [pace for pace in paces if pace]
     if not known_paces:
         return None
@@ -330,21 +335,23 @@ def _sentence(
         again = f"; again after: {before[0].error}" if before else ""
         have, need, unit = stage.amount.have, stage.amount.need, stage.amount.unit
         there = f"; {have:.0f} of {need:.0f} {unit} are there" if have and need else ""
-        return f"a worker that {DOING[stage.stage]} ({_hands(stage.stage, known)}){there}{again}"
+        queue = QUEUE_OF[stage.stage]
+        hands = _hands(stage.stage, known)
+        return f"a {queue} worker ({hands}) that {DOING[stage.stage]}{there}{again}"
     text = _progress(stage, own, gates)
     left = any(row.state == PENDING for row in own)
     if stage.units > 1 and left and not any(row.state == RUNNING for row in own):
-        text += f"; no worker is at it ({_hands(stage.stage, known)})"
+        queue = QUEUE_OF[stage.stage]
+        text += f"; no worker is at it (queue {queue}: {_hands(stage.stage, known)})"
     return text
 
 
 def _hands(stage: str, known: _Known) -> str:
-    """Who could do a stage: `queue gpu: 2 of 2 slots are busy`."""
-    queue = QUEUE_OF[stage]
-    found = known.capacities.get(queue)
+    """Who could do a stage: `2 of 2 slots busy`."""
+    found = known.capacities.get(QUEUE_OF[stage])
     if found is None or not found.workers:
-        return f"queue {queue}: no worker is up"
-    return f"queue {queue}: {found.busy} of {found.slots} slots busy"
+        return "none is up"
+    return f"{found.busy} of {found.slots} slots busy"
 
 
 def _progress(stage: StageStatus, own: Sequence[StageRow], gates: Sequence[dict[str, Any]]) -> str:
@@ -387,4 +394,4 @@ def _progress(stage: StageStatus, own: Sequence[StageRow], gates: Sequence[dict[
             under_way = sum((r.progress or {}).get("games", 0) for r in own if r.state == RUNNING)
             return f"the gates: {each}; {under_way} more games are over in running tasks"
         case _:
-            return f"a stage that {DOING[stage.stage]}"
+            return f"the stage that {DOING[stage.stage]}: at work for {stage.seconds:.0f} s"

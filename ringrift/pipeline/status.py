@@ -86,6 +86,9 @@ class Looked:
     workers: dict[str, Capacity] | None = None
 
 
+#: Stages after which a run goes on to train only if a training is due.
+BEFORE_TRAINING = ("selfplay", "sync", "parity", "export")
+
 #: Nobody was asked: of a context without a cluster.
 ALONE = Looked(master=False, loops=[], decisions={})
 
@@ -151,8 +154,11 @@ def wait_of(
     decision = looked.decisions.get(config)
     if run is not None and run.state == runs.OPEN:
         text = run.waits_for
-        if decision is not None and run.stage == "selfplay" and not run.at_work:
-            text += f"; {decision.reason}"
+        sent = {} if decision is None else decision.figures
+        if run.stage == "selfplay" and not run.at_work and sent.get("shards_sent") is not None:
+            text += f"; {sent['shards_sent']} of its shards are in the queue, {sent['shards_left']} come later"
+        if run.stage in BEFORE_TRAINING and not training.due:
+            text += f"; then {training.reason}"
         stage = run.stage or "reconcile"
         return Wait(stage, text, run.have, run.need, run.unit, run.eta_seconds)
     settings = ctx.settings.of(Config.parse(config))

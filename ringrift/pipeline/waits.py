@@ -12,9 +12,10 @@ from ringrift.store import loops
 from ringrift.store.loops import LoopRow
 from ringrift.store.runs import RunRow
 
-#: A config's stage while it has no open run: waits for its turn, rests, is kept back by a circuit
-#: breaker, has done what it was asked to, or nobody works on it.
-TURN, REST, BREAKER, FINISHED, NOBODY = "turn", "rest", "breaker", "finished", "nobody"
+#: A config's stage while it has no open run: waits for its turn, rests, its loop stepped back for a
+#: master or is kept back by a circuit breaker, it has done what it was asked to, nobody works on it.
+TURN, REST, DEFERRED, BREAKER = "turn", "rest", "deferred", "breaker"
+FINISHED, NOBODY = "finished", "nobody"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def _who(config: str, last: RunRow | None, around: Around) -> Wait:
     back = next((row for row in around.loops if row.state == loops.DEFERRED), None)
     if back is not None:  # and the master does not work on this config
         return Wait(
-            TURN,
+            DEFERRED,
             f"the {name_of(back)}, which stepped back: {back.reason or 'a master loop is at work'}",
         )
     if around.master and not around.listed:

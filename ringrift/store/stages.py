@@ -114,6 +114,25 @@ class Claim:
 
 _COLUMNS = [stages.c[name] for name in StageRow.__dataclass_fields__]
 
+#: Asked often, so built once.
+_ONE = sa.select(*_COLUMNS).where(stages.c.id == sa.bindparam("task"))
+_ALL = (
+    sa.select(*_COLUMNS)
+    .where(stages.c.run_id == sa.bindparam("run"))
+    .order_by(stages.c.position, stages.c.number, stages.c.unit)
+)
+_ALL_IN_STATE = _ALL.where(stages.c.state == sa.bindparam("state"))
+_RUN_STATE = sa.select(runs.c.state).where(runs.c.id == sa.bindparam("run"))
+_EARLIER = (
+    sa.select(stages.c.id)
+    .where(
+        stages.c.run_id == sa.bindparam("run"),
+        stages.c.position < sa.bindparam("place"),
+        stages.c.state.not_in(SETTLED),
+    )
+    .limit(1)
+)
+
 
 def add_stages(
     tx: Tx, run_id: str, new: Sequence[NewStage], max_failures: int = MAX_FAILURES
@@ -143,14 +162,9 @@ def add_stages(
 
 def stages_of(tx: Tx, run_id: str, state: str | None = None) -> list[StageRow]:
     """All rows of a run (in this state), in the order of its work."""
-    query = (
-        sa.select(*_COLUMNS)
-        .where(stages.c.run_id == run_id)
-        .order_by(stages.c.position, stages.c.number, stages.c.unit)
-    )
-    if state is not None:
-        query = query.where(stages.c.state == state)
-    return [StageRow(**row) for row in tx.conn.execute(query).mappings()]
+    query = _ALL if state is None else _ALL_IN_STATE
+    found = tx.conn.execute(query, {"run": run_id, "state": state} if state else {"run": run_id})
+    return [StageRow(**row) for row in found.mappings()]
 
 
 def claimed(tx: Tx) -> dict[str, int]:
@@ -158,6 +172,17 @@ def claimed(tx: Tx) -> dict[str, int]:
     query = (
         sa.select(stages.c.stage, sa.func.count().label("units"))
         .where(stages.c.state == RUNNING, stages.c.lease_until > tx.now)
+        .group_by(stages.c.stage)
+    )
+    return {row.stage: int(row.units) for row in tx.conn.execute(query)}
+
+
+def handed_over(tx: Tx) -> dict[str, int]:
+    """Units of open runs that were handed over and that nobody has claimed, by stage."""
+    query = (
+        sa.select(stages.c.stage, sa.func.count().label("units"))
+        .join(runs, runs.c.id == stages.c.run_id)
+        .where(runs.c.state == "open", stages.c.state == PENDING, stages.c.issued_at.is_not(None))
         .group_by(stages.c.stage)
     )
     return {row.stage: int(row.units) for row in tx.conn.execute(query)}
@@ -189,8 +214,7 @@ def stage_seconds(tx: Tx, config: str) -> dict[str, float]:
 
 def stage_row(tx: Tx, run_id: str, stage: str, unit: str = "") -> StageRow | None:
     """One row, None if there is none."""
-    query = sa.select(*_COLUMNS).where(stages.c.id == task_id(run_id, stage, unit))
-    row = tx.conn.execute(query).mappings().first()
+    row = tx.conn.execute(_ONE, {"task": task_id(run_id, stage, unit)}).mappings().first()
     return None if row is None else StageRow(**row)
 
 
@@ -411,20 +435,11 @@ def abandon_expired(tx: Tx, run_id: str) -> int:
 
 
 def _run_state(tx: Tx, run_id: str) -> str | None:
-    return tx.conn.scalar(sa.select(runs.c.state).where(runs.c.id == run_id))
+    return tx.conn.scalar(_RUN_STATE, {"run": run_id})
 
 
 def _earlier_unsettled(tx: Tx, run_id: str, stage: str) -> bool:
-    query = (
-        sa.select(stages.c.id)
-        .where(
-            stages.c.run_id == run_id,
-            stages.c.position < ORDER.index(stage),
-            stages.c.state.not_in(SETTLED),
-        )
-        .limit(1)
-    )
-    return tx.conn.scalar(query) is not None
+    return tx.conn.scalar(_EARLIER, {"run": run_id, "place": ORDER.index(stage)}) is not None
 
 
 def hold(tx: Tx, claim: Claim) -> None:

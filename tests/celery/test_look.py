@@ -64,7 +64,7 @@ def test_a_broker_that_is_gone_or_deaf_is_said_and_does_not_hang(broker, monkeyp
     found = look(home())
     assert not found.answers
     assert found.expected
-    assert f"process {os.getpid()} starts it again" in found.said
+    assert f"process {os.getpid()}, which runs it" in found.said
     os.kill(broker.pid, signal.SIGKILL)
     assert not look(home()).answers
     monkeypatch.setenv("CELERY_BROKER_URL", "redis://127.0.0.1:1/0")

@@ -45,7 +45,7 @@ def test_three_configs_fit_one_screen():
     assert "continuous DEFERRED for 2:10: a master loop is at work; looks again in 0:40" in whole
     for config in ("hex8:2     #2 ", "square8:2  #1 ", "square8:3  #1 "):
         assert config in whole
-    assert whole.count("waits for a worker that plays selfplay games") == 3
+    assert whole.count("waits for a gpu worker (none is up) that plays selfplay games") == 3
     assert "of 20 games" in whole
     ctx.ledger.close()
 
@@ -59,7 +59,7 @@ def test_twelve_configs_are_a_line_each():
     rows = [line for line in text if "of 20 games" in line]
     assert len(rows) == 12
     assert len({line.index("of 20 games") for line in rows}) == 1
-    assert all("a worker" in line for line in rows)
+    assert all("a gpu worker (none is up)" in line for line in rows)
     ctx.ledger.close()
 
 
@@ -91,7 +91,7 @@ def test_a_broker_that_is_away_is_said_and_nothing_fails(monkeypatch, capsys):
     said = capsys.readouterr().out
     assert "master     not known, the broker does not answer" in said
     assert "Connection refused" in said
-    assert "a worker that plays selfplay games" in said
+    assert "a gpu worker (none is up) that plays selfplay games" in said
 
 
 def test_details_of_one_config(capsys):

@@ -78,9 +78,9 @@ def test_before_anybody_is_there_nothing_is_promised(ctx):
     found = status(ctx)
     assert (found.have, found.need, found.unit) == (0, GAMES, "games")
     assert found.eta_seconds is None
-    assert "queue gpu: no worker is up" in found.waits_for
+    assert "a gpu worker (none is up)" in found.waits_for
     worker(ctx)
-    assert "queue gpu: 0 of 2 slots busy" in status(ctx).waits_for
+    assert "a gpu worker (0 of 2 slots busy)" in status(ctx).waits_for
 
 
 def test_selfplay_is_estimated_by_those_who_play(ctx, now):
@@ -101,7 +101,7 @@ def test_selfplay_is_estimated_by_those_who_play(ctx, now):
     now[0] += 30_000
     found = status(ctx)
     assert found.eta_seconds is None
-    assert "no worker is up); 6 of 20 games are there" in found.waits_for
+    assert "(none is up) that plays selfplay games; 6 of 20 games are there" in found.waits_for
     assert (found.have, found.need) == (6, GAMES)  # their checkpoints have them
 
 

@@ -54,7 +54,7 @@ def test_the_line_holds_the_figures(ctx):
         Sayings().tell(ctx)
     [line] = lines
     assert (line["have"], line["need"], line["unit"]) == (0, GAMES, "games")
-    assert "a worker that plays selfplay games" in line["waits_for"]
+    assert "a gpu worker (none is up) that plays selfplay games" in line["waits_for"]
     assert line["log_level"] == "info"
 
 

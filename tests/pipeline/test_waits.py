@@ -114,4 +114,5 @@ def test_a_deferred_loop_leaves_its_configs_to_the_master():
     assert "the master's next look" in found.waits_for
     aside = dataclasses.replace(MASTER, loops=[row], listed=False)
     found = between("hex8:2", REJECTED, ENOUGH, aside)
+    assert found.stage == "deferred"
     assert "stepped back: host:2 holds the master lease" in found.waits_for
