@@ -155,7 +155,7 @@ def _status(settings: Settings, as_json: bool) -> int:
         typer.echo(json.dumps(as_plain(found), indent=1))
     else:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        typer.echo("\n".join(screen(found, width)))
+        typer.echo("\n".join(screen(found, width, details=len(found.configs) == 1)))
     return int(found.wrong)
 
 
