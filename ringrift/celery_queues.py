@@ -132,7 +132,9 @@ class BrokerQueues:
             self._channel.qos.restore_visible(num=len(tags), interval=1)
             return sum(not client.hexists(self._channel.unacked_key, tag) for tag in tags)
 
-    def _matched(self, raw: bytes, queue: str, place: str, key: str, priority: int = 0) -> Letter:
+    def _matched(
+        self, raw: bytes, queue: str, place: str, key: str, priority: int | None = None
+    ) -> Letter:
         return matched(self._tasks, read(raw, queue, place, key, priority))
 
     def _held(self, client: Any) -> Iterator[Letter]:
@@ -148,8 +150,20 @@ class BrokerQueues:
             except (ValueError, TypeError, RecursionError) as error:
                 letter = read(raw, "", HELD, name)
                 letter = replace(letter, fault=f"its delivery cannot be read: {error}")
+            if since is None:  # or taken, or acknowledged, between the two looks
+                there, since = self._delivery(client, tag)
+                if not there:
+                    continue
             if letter.queue in ("", *QUEUES):
                 yield replace(letter, since=since)
+
+    def _delivery(self, client: Any, tag: bytes) -> tuple[bool, float | None]:
+        """Whether a delivery is held, and its last sign of life, at one moment."""
+        with client.pipeline() as pipe:
+            pipe.hexists(self._channel.unacked_key, tag)
+            pipe.zscore(self._channel.unacked_index_key, tag)
+            there, since = pipe.execute()
+        return bool(there), since
 
     def _aside(self, raw: bytes) -> Letter:
         """A message that was put aside, and why."""

@@ -227,8 +227,8 @@ def _where(what: str, report: Report, as_json: bool) -> None:
         place = {"waiting": f"waits in queue {letter.queue}", "held": "with a worker"}
         typer.echo(
             f"message {letter.id[:12]} {letter.task or 'without task'}: "
-            f"{place.get(letter.place, 'put aside')}, priority {letter.priority}, "
-            f"came back {letter.deliveries} times"
+            f"{place.get(letter.place, 'put aside')}, priority {letter.priority}"
+            + (f", came back {letter.deliveries} times" if letter.deliveries else "")
         )
     for kept in dead[:LINES_SHOWN]:
         typer.echo(_dead_line(kept))

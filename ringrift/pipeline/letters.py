@@ -122,10 +122,11 @@ class _Unreadable(Exception):
     """Why a message is poison."""
 
 
-def read(
-    raw: bytes, queue: str, place: str, key: str, priority: int = 0, since: float | None = None
-) -> Letter:
-    """Read a message; what is wrong with it is its `fault`. Never raises."""
+def read(raw: bytes, queue: str, place: str, key: str, priority: int | None = None) -> Letter:
+    """Read a message; what is wrong with it is its `fault`. Never raises.
+
+    Its priority is that of the list that it is in, else what it says itself.
+    """
     found: dict[str, Any] = {}
     try:
         _read(raw, found)
@@ -137,9 +138,7 @@ def read(
         place=place,
         key=key,
         raw=raw,
-        priority=priority,
-        since=since,
-        **found,
+        **{**found, **({} if priority is None else {"priority": priority})},
     )
 
 
@@ -160,6 +159,8 @@ def _read(raw: bytes, found: dict[str, Any]) -> None:
         raise _Unreadable("it names no task")
     if found["task_id"] is None:
         raise _Unreadable("it has no id")
+    said = properties.get("priority")
+    found["priority"] = said if isinstance(said, int) else 0
     found["expires"] = _time(headers.get("expires"))
     found["args"], found["kwargs"], found["chord"] = _body(message, properties)
 

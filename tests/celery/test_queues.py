@@ -94,6 +94,35 @@ def test_held_messages_have_the_last_sign_of_their_worker(celery_app, connection
         connection.default_channel.qos._delivered.clear()
 
 
+def test_a_delivery_between_two_looks_is_watched_over(celery_app, connection, client):
+    """Taken, or acknowledged, after one of two keys was read: it is seen as it is, or not at all."""
+
+    class Early:
+        """A client that read the index before anything was delivered."""
+
+        zrange = staticmethod(lambda *_, **__: [])
+
+        def __getattr__(self, name):
+            return getattr(client, name)
+
+    class Slow(Early):
+        """And then was slow: meanwhile the message was acknowledged."""
+
+        def hscan_iter(self, key):
+            found = list(client.hscan_iter(key))
+            client.delete("unacked", "unacked_index")
+            return found
+
+    send(celery_app, connection, "gpu.train", RUN)
+    with connection.Consumer(celery_app.amqp.queues["gpu"], on_message=lambda _: None):
+        connection.drain_events(timeout=5)
+        seen = queues(connection, celery_app)
+        (letter,) = seen._held(Early())
+        assert letter.since is not None
+        assert list(seen._held(Slow())) == []
+        connection.default_channel.qos._delivered.clear()
+
+
 def test_rubbish_is_seen_and_can_be_removed(celery_app, connection, client):
     """Whatever bytes lie in the lists, looking never raises, and each can be taken out."""
     for raw, _ in BAD.values():
