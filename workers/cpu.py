@@ -32,7 +32,7 @@ def look_for_strays(fence: int) -> None:
 def prune(fence: int) -> None:
     """Give up the files of models that nothing needs."""
     with master(fence) as ctx:
-        model_files.prune(ctx)
+        model_files.tidy(ctx)
 
 
 @app.task(name="cpu.distribute", time_limit=LIMIT, ignore_result=True)

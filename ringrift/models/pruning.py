@@ -69,7 +69,8 @@ def judge(tx: Tx, config: str, rule: Rule) -> list[Verdict]:
         kept[sha256].append(f"champion {number} before the present one")
     trained = [row.sha256 for row in rows if row.kind == models.CANDIDATE]
     for number, sha256 in enumerate(reversed(trained[-rule.candidates :]), start=1):
-        kept[sha256].append("newest candidate" if number == 1 else f"candidate {number} by age")
+        among = f"one of the {rule.candidates} newest candidates"
+        kept[sha256].append("newest candidate" if number == 1 else among)
     for row in rows:
         if row.kind == models.IMPORTED:
             kept[row.sha256].append("brought here by hand")

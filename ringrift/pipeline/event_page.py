@@ -50,7 +50,8 @@ order, to the subscribers of its kind:
 
 - **log**: a line, or a warning where somebody should look;
 - **pipeline**: looks what the run needs now and issues it, with
-  `wire_pipeline_events(auto_trigger=True)`; that an event comes twice changes nothing;
+  `wire_pipeline_events(auto_trigger=True)`, and has models that were trained or judged taken to
+  `models.distribute_to`; that an event comes twice changes nothing;
 - **hooks**: programs of yours, from `events.hooks` of the settings.
 
 ## Hooks

@@ -111,9 +111,20 @@ def prune(ctx: Context, configs: Sequence[str] | None = None, *, dry_run: bool =
         counted, freed = _remove([ctx.blobs.path(row.path) for row in gone], dry_run)
         files, size = files + counted, size + freed
     states, freed = _remove(_quiet_states(ctx), dry_run)
-    if (files or states) and not dry_run:
-        log.info("pruned", files=files, bytes=size, trainings=states, training_bytes=freed)
     return Removed(tuple(verdicts), files, size, states, freed)
+
+
+def tidy(ctx: Context, configs: Sequence[str] | None = None) -> None:
+    """Do as `prune`, for somebody who reads logs."""
+    done = prune(ctx, configs)
+    if done.files or done.trainings:
+        log.info(
+            "files of models pruned",
+            files=done.files,
+            bytes=done.bytes,
+            trainings=done.trainings,
+            training_bytes=done.training_bytes,
+        )
 
 
 def _give_up(tx: Tx, row: ModelRow, kept: Rule) -> None:
@@ -123,8 +134,9 @@ def _give_up(tx: Tx, row: ModelRow, kept: Rule) -> None:
             model=row.sha256,
             file=row.path,
             bytes=row.bytes,
-            reason=f"nothing plays it; neither one of the {kept.candidates} newest candidates nor of "
-            f"the last {kept.champions} champions",
+            reason="nothing plays it; neither among the newest candidates "
+            f"(models.keep_candidates: {kept.candidates}) nor the last champions "
+            f"(models.keep_champions: {kept.champions})",
         )
         events.model_pruned(tx, about)
 
@@ -346,7 +358,7 @@ def _given_up(ctx: Context, config: str) -> Iterator[ModelRow]:
 def after_run(ctx: Context, config: str) -> None:
     """What the schedule of beat does, for a loop that works without one. Failures are said."""
     try:
-        prune(ctx, [config])
+        tidy(ctx, [config])
         take_out(ctx, [config])
     except StaleFence:
         raise
