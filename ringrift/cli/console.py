@@ -83,6 +83,12 @@ class Look:
     #: What goes wrong with looking itself.
     trouble: str = ""
 
+    @property
+    def starting(self) -> bool:
+        """Whether nobody is master yet, and a beat of ours is about to be."""
+        beats = any(part.name == "beat" and part.process is not None for part in self.parts)
+        return beats and self.overview is not None and self.overview.master.state == "free"
+
 
 @dataclass(slots=True)
 class Observer:
@@ -198,7 +204,7 @@ class Lines:
         if steering(look.overview) != self._master:
             self._master = steering(look.overview)
             self.say(f"master       {master_text(look.overview)}")
-        for name, stage, sentence in sentences(look.overview):
+        for name, stage, sentence in sentences(look.overview) if not look.starting else ():
             known = self._told.get(name)
             fresh = known is None or known[0] != stage
             later = known is not None and look.at - known[2] >= LINE_SECONDS
@@ -308,14 +314,17 @@ class Screen:
         """Everything but the events, as tall as the terminal at most."""
         from rich.text import Text
 
-        from ringrift.cli.status_text import screen
+        from ringrift.cli.status_text import cut, head_lines, screen
 
         lines = [time.strftime("%H:%M:%S", time.localtime(look.at)).rjust(self._console.width)]
         if look.parts:
             lines.append("processes  " + " · ".join(map(str, look.parts)))
         if look.trouble:
             lines.append(look.trouble)
-        if look.overview is not None:
+        if look.overview is not None and look.starting:
+            lines += [cut(line, self._console.width) for line in head_lines(look.overview)]
+            lines += ["", "beat is about to take the lease …"]
+        elif look.overview is not None:
             lines += screen(look.overview, self._console.width)
         room = max(3, self._console.height - 2)
         if len(lines) > room:

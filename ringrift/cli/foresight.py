@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -54,8 +55,8 @@ class Foreseen:
         """Plain JSON."""
         return {**asdict(self), "home": str(self.home)}
 
-    def lines(self) -> Iterator[str]:
-        """As a person reads it."""
+    def lines(self, width: int) -> Iterator[str]:
+        """As a person reads it, in so many columns."""
         yield f"state    {self.home}"
         yield f"profile  {self.profile}"
         if self.master is not None:
@@ -69,7 +70,8 @@ class Foreseen:
         yield ""
         yield "by the clock"
         for step in self.steps:
-            yield f"  each {step.every:>7g} s  {step.task:<19} {step.why}"
+            about = f"  each {step.every:>6g} s  {step.task:<19} "
+            yield textwrap.fill(step.why, width, initial_indent=about, subsequent_indent=" " * 37)
 
 
 def foresee(home: Path, settings: Settings, *, flower: bool) -> Foreseen:

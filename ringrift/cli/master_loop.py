@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import textwrap
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -170,8 +171,12 @@ def _dry_run(settings: Settings, as_json: bool, flower: bool) -> int:
         about = {**foreseen.as_dict(), "decisions": [one.as_dict() for one in decided]}
         typer.echo(json.dumps(about, indent=1))
         return 0
-    typer.echo("\n".join([*foreseen.lines(), "", "decisions now"]))
+    width = shutil.get_terminal_size((120, 24)).columns
+    typer.echo("\n".join([*foreseen.lines(width), "", "decisions now"]))
     for one in decided:
-        typer.echo(f"  {one.config:<12} {one.action}: {one.reason}")
+        about = f"  {one.config:<12} {one.action}: "
+        typer.echo(
+            textwrap.fill(one.reason, width, initial_indent=about, subsequent_indent=" " * 15)
+        )
     typer.echo("\nnothing was started or written")
     return 0
