@@ -40,7 +40,10 @@ def feed(
     settings = filling_of(dispatcher)
     if settings is None:
         return []
-    with ledger.read() as tx:  # mostly there is no room, and nobody need wait for a look
+    with ledger.read() as tx:
+        # Mostly there is no such shard, or no room: then nobody need wait for a look.
+        if not work.any_fresh(tx, reissue_seconds):
+            return []
         if not allot(look(tx, settings, reissue_seconds)):
             return []
     with ledger.write(fence) as tx:

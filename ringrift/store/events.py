@@ -136,6 +136,8 @@ class EventRow:
 
 _COLUMNS = [events.c[one.name] for one in fields(EventRow) if one.init]
 
+_UNPUBLISHED = sa.select(*_COLUMNS).where(events.c.published_at.is_(None)).order_by(events.c.seq)
+
 
 def append(tx: Tx, event: NewEvent) -> bool:
     """Tell an event, within the transaction of its change; False if it was told before.
@@ -162,8 +164,7 @@ def append(tx: Tx, event: NewEvent) -> bool:
 
 def unpublished(tx: Tx, limit: int = 100) -> list[EventRow]:
     """Events that are still to be relayed, oldest first."""
-    query = sa.select(*_COLUMNS).where(events.c.published_at.is_(None))
-    return _rows(tx, query.order_by(events.c.seq).limit(limit))
+    return _rows(tx, _UNPUBLISHED.limit(limit))
 
 
 def mark_published(tx: Tx, seqs: Sequence[int]) -> None:

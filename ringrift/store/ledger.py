@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,14 @@ from ringrift.store.schema import fences
 #: The lease of the master loop; whoever holds it is *the* unified loop.
 MASTER = "master"
 
-#: SQLite takes 32 766 values in one statement (SQLITE_MAX_VARIABLE_NUMBER).
-MAX_VALUES = 30_000
+#: What every write of a lease asks first. As the other statements that are made often, these are built
+#: once: building one takes longer than SQLite takes to answer it.
+_NEWEST = sa.select(fences.c.number).where(fences.c.name == sa.bindparam("lease"))
+_HOLD = (
+    fences.update()
+    .where(fences.c.name == sa.bindparam("lease"), fences.c.number == sa.bindparam("mine"))
+    .values(number=sa.bindparam("mine"))
+)
 
 
 class StaleFence(NegativeVerdict):
@@ -160,7 +167,7 @@ def _write_fence(tx: Tx, fence: Fence, owner: str) -> None:
 
 def newest_fence(tx: Tx, name: str) -> int:
     """The number of the newest owner, 0 before the first."""
-    return tx.conn.scalar(sa.select(fences.c.number).where(fences.c.name == name)) or 0
+    return tx.conn.scalar(_NEWEST, {"lease": name}) or 0
 
 
 def standing_fence(tx: Tx, name: str) -> Fence | None:
@@ -189,11 +196,7 @@ def fence_row(tx: Tx, name: str) -> FenceRow | None:
 
 def check_fence(tx: Tx, fence: Fence) -> None:
     """Refuse an older owner, and hold the row so that no newer one appears before the commit."""
-    held = tx.conn.execute(
-        fences.update()
-        .where(fences.c.name == fence.name, fences.c.number == fence.number)
-        .values(number=fence.number)
-    )
+    held = tx.conn.execute(_HOLD, {"lease": fence.name, "mine": fence.number})
     if held.rowcount != 1:
         newest = newest_fence(tx, fence.name)
         raise StaleFence(
@@ -205,12 +208,14 @@ def insert_once(tx: Tx, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> i
     """Insert the rows whose keys are new, leave the others as they are; how many were new."""
     if not rows:
         return 0
-    insert = postgresql.insert if tx.conn.dialect.name == "postgresql" else sqlite.insert
+    # The rows are parameters, not part of the statement: it is compiled once, and sent in as many
+    # parts as the database takes. What it returns counts, since psycopg does not for such inserts.
+    statement = _insert_once(table, tx.conn.dialect.name)
+    return len(tx.conn.execute(statement, [dict(row) for row in rows]).all())
+
+
+@cache
+def _insert_once(table: sa.Table, dialect: str) -> sa.Executable:
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     key = table.primary_key.columns.values()[0]
-    step = max(1, MAX_VALUES // len(rows[0]))
-    new = 0
-    for start in range(0, len(rows), step):
-        chunk = [dict(row) for row in rows[start : start + step]]
-        statement = insert(table).values(chunk).on_conflict_do_nothing().returning(key)
-        new += len(tx.conn.execute(statement).all())  # psycopg does not count for such inserts
-    return new
+    return insert(table).on_conflict_do_nothing().returning(key)

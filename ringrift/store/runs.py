@@ -51,6 +51,16 @@ class RunRow:
 
 _COLUMNS = [runs.c[name] for name in RunRow.__dataclass_fields__]
 
+#: Asked often, so built once.
+_ONE = sa.select(*_COLUMNS).where(runs.c.id == sa.bindparam("run"))
+_ALL_OPEN = sa.select(*_COLUMNS).where(runs.c.state == OPEN).order_by(runs.c.opened_at)
+_LAST = (
+    sa.select(*_COLUMNS)
+    .where(runs.c.config == sa.bindparam("config"))
+    .order_by(runs.c.iteration.desc())
+    .limit(1)
+)
+
 
 def insert_run(
     tx: Tx,
@@ -85,7 +95,7 @@ def insert_run(
 
 def get_run(tx: Tx, run_id: str) -> RunRow:
     """One run; KeyError if there is none."""
-    row = tx.conn.execute(sa.select(*_COLUMNS).where(runs.c.id == run_id)).mappings().first()
+    row = tx.conn.execute(_ONE, {"run": run_id}).mappings().first()
     if row is None:
         raise KeyError(run_id)
     return RunRow(**row)
@@ -93,21 +103,13 @@ def get_run(tx: Tx, run_id: str) -> RunRow:
 
 def open_runs(tx: Tx, config: str | None = None) -> list[RunRow]:
     """Runs at work, oldest first."""
-    query = sa.select(*_COLUMNS).where(runs.c.state == OPEN).order_by(runs.c.opened_at)
-    if config is not None:
-        query = query.where(runs.c.config == config)
+    query = _ALL_OPEN if config is None else _ALL_OPEN.where(runs.c.config == config)
     return [RunRow(**row) for row in tx.conn.execute(query).mappings()]
 
 
 def last_run(tx: Tx, config: str) -> RunRow | None:
     """The newest run of a config."""
-    query = (
-        sa.select(*_COLUMNS)
-        .where(runs.c.config == config)
-        .order_by(runs.c.iteration.desc())
-        .limit(1)
-    )
-    row = tx.conn.execute(query).mappings().first()
+    row = tx.conn.execute(_LAST, {"config": config}).mappings().first()
     return None if row is None else RunRow(**row)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -130,6 +132,24 @@ def fresh_units(tx: Tx, run_id: str, stage: str, patience: float, limit: int) ->
     return list(tx.conn.scalars(query))
 
 
+def any_fresh(tx: Tx, patience: float) -> bool:
+    """Whether any open run has a shard that nobody has and that was not handed over lately."""
+    return tx.conn.scalar(_ANY_FRESH, {"since": tx.now - patience}) is not None
+
+
+_ANY_FRESH = (
+    sa.select(stages.c.id)
+    .join(runs, runs.c.id == stages.c.run_id)
+    .where(
+        runs.c.state == OPEN,
+        stages.c.stage == "selfplay",
+        stages.c.state == PENDING,
+        sa.or_(stages.c.issued_at.is_(None), stages.c.issued_at <= sa.bindparam("since")),
+    )
+    .limit(1)
+)
+
+
 def planned_games(tx: Tx, run_id: str) -> float:
     """Games of a shard of a run, on average."""
     query = sa.select(sa.func.avg(shards.c.planned_games)).where(shards.c.run_id == run_id)
@@ -154,9 +174,9 @@ class Supply:
     trained_at: float | None = None
 
 
-def supply(tx: Tx, config: str) -> Supply:
-    """What a config has to learn from now, without what is in quarantine."""
-    found = supplies(tx).get(config, Supply())
+def supply(tx: Tx, config: str, known: Mapping[str, Supply] | None = None) -> Supply:
+    """What a config has to learn from now, without what is in quarantine; `known`: `supplies` of this moment."""
+    found = (supplies(tx) if known is None else known).get(config, Supply())
     last = _last_trained().where(models.c.config == config)
     iteration = tx.conn.scalar(sa.select(last.subquery().c.iteration)) or 0
     faulty = tx.conn.execute(
@@ -184,10 +204,25 @@ def supplies(tx: Tx) -> dict[str, Supply]:
     Positions of games in quarantine are in it; how many games these are is what stages said.
     """
     bad = _said_quarantined(tx)
+    return {
+        row.config: Supply(
+            positions=int(row.positions or 0),
+            new=int(row.new or 0),
+            coming=int(row.coming or 0),
+            games=int(row.games or 0),
+            quarantined=bad.get(row.config, 0),
+            trained_at=row.trained_at,
+        )
+        for row in tx.conn.execute(_supplies())
+    }
+
+
+@cache
+def _supplies() -> sa.Select[Any]:
     last = _last_trained().subquery()
     taken = shards.c.state == INGESTED
     new = sa.and_(taken, runs.c.iteration > sa.func.coalesce(last.c.iteration, 0))
-    query = (
+    return (
         sa.select(
             shards.c.config,
             _sum(taken, shards.c.positions).label("positions"),
@@ -200,34 +235,28 @@ def supplies(tx: Tx) -> dict[str, Supply]:
         .outerjoin(last, last.c.config == shards.c.config)
         .group_by(shards.c.config)
     )
-    return {
-        row.config: Supply(
-            positions=int(row.positions or 0),
-            new=int(row.new or 0),
-            coming=int(row.coming or 0),
-            games=int(row.games or 0),
-            quarantined=bad.get(row.config, 0),
-            trained_at=row.trained_at,
-        )
-        for row in tx.conn.execute(query)
-    }
 
 
 def _said_quarantined(tx: Tx) -> dict[str, int]:
     """Games that the parity gate and exports kept out, of runs whose other games may be used."""
+    return {row.config: int(row.games) for row in tx.conn.execute(_quarantined())}
+
+
+@cache
+def _quarantined() -> sa.Select[Any]:
     number = stages.c.result["quarantined"].as_integer()
-    query = (
+    return (
         sa.select(runs.c.config, sa.func.sum(number).label("games"))
         .join(runs, runs.c.id == stages.c.run_id)
         .where(
             stages.c.stage.in_(("parity", "export")),
+            stages.c.unit == "",  # with run and stage the whole key: rows are found, not searched
             stages.c.state == DONE,
             sa.or_(runs.c.outcome.is_(None), runs.c.outcome != FAILED),
             number > 0,
         )
         .group_by(runs.c.config)
     )
-    return {row.config: int(row.games) for row in tx.conn.execute(query)}
 
 
 def _sum(condition: sa.ColumnElement[bool], column: sa.Column[Any]) -> sa.Function[Any]:
