@@ -156,7 +156,8 @@ def run(
         ctx = open_context(settings, services=real_services(), stop=lambda: request.made)
         hold, master, carry = in_here(ctx, jobs) if in_process else by_queue(ctx)
         names = [str(one) for one in config.parsed()]
-        with _alone(ctx), Watcher(ctx, say=_line) as watcher, telling(ctx, names, _say_wait):
+        waits = Waits()
+        with _alone(ctx), Watcher(ctx, say=_line) as watcher, telling(ctx, names, waits.say):
 
             def opened(row: RunRow) -> None:
                 say_opened(row)
@@ -166,6 +167,7 @@ def run(
                 if row.details["run"] is None:
                     watcher.show(None)
                 _line(f"{row.state}: {row.reason}{_until(row)}")
+                waits.begun = True
 
             _line(f"continuous loop: {_task(config.as_dict())}")
             loop = ContinuousLoop(
@@ -265,12 +267,21 @@ def _alone(ctx: Context) -> Iterator[None]:
 # -- what it prints --------------------------------------------------------------------------------
 
 
-def _say_wait(config: str, wait: Wait) -> None:
-    """One line about a config between two runs; how a run goes is told by the watcher."""
-    from ringrift.store.stages import ORDER
+class Waits:
+    """Says what configs wait for between two runs, each thing once; how a run goes is told by the watcher."""
 
-    if wait.stage not in ORDER:
-        _line(f"{config} waits for {wait.waits_for}")
+    def __init__(self) -> None:
+        #: Set once the loop has said of itself what it does.
+        self.begun = False
+        self._said: dict[str, str] = {}
+
+    def say(self, config: str, wait: Wait) -> None:
+        """One line, if there is something to say of a config."""
+        from ringrift.store.stages import ORDER
+
+        if self.begun and wait.stage not in ORDER and self._said.get(config) != wait.waits_for:
+            self._said[config] = wait.waits_for
+            _line(f"{config} waits for {wait.waits_for}")
 
 
 def say_status(settings: Settings, as_json: bool) -> int:
