@@ -74,7 +74,10 @@ def judge(tx: Tx, config: str, rule: Rule) -> list[Verdict]:
     for row in rows:
         if row.kind == models.IMPORTED:
             kept[row.sha256].append("brought here by hand")
-    return [Verdict(row, tuple(kept.get(row.sha256, ()))) for row in rows]
+    return [
+        Verdict(row, tuple(kept.get(row.sha256, ())) if row.pruned_at is None else ())
+        for row in rows
+    ]
 
 
 def needed(tx: Tx, config: str) -> dict[str, list[str]]:

@@ -26,8 +26,8 @@ def said(capsys, *arguments):
     return capsys.readouterr().out
 
 
-def test_list_says_what_each_model_stays_as(ctx, capsys):
-    """A line for each that has a file, and with --all for the pruned ones too."""
+def test_list_says_what_each_model_stays_as(ctx, capsys, monkeypatch):
+    """A line for each that has a file, and with --all for the pruned ones too, which no setting brings back."""
     lines = said(capsys, "list").splitlines()
     assert [line.split()[2] for line in lines[1:-1]] == ["initial", *["candidate"] * 7]
     assert "nothing: the next prune takes it" in lines[2]
@@ -38,6 +38,9 @@ def test_list_says_what_each_model_stays_as(ctx, capsys):
     assert len(said(capsys, "list").splitlines()) == len(lines) - 5
     everything = json.loads(said(capsys, "list", "--all", "--json"))
     assert [one["file_state"] for one in everything] == ["here", *["pruned"] * 5, "here", "here"]
+    monkeypatch.setenv("RINGRIFT__MODELS__KEEP_CANDIDATES", "100")
+    later = json.loads(said(capsys, "list", "--all", "--json"))
+    assert [bool(one["reasons"]) for one in later] == [True, *[False] * 5, True, True]
     assert [one["outcome"] for one in everything][:3] == [None, "promoted", "rejected"]
 
 
