@@ -19,7 +19,7 @@ from ringrift.pipeline.lease import Holder
 from ringrift.pipeline.nodes import Node
 from ringrift.pipeline.owner import is_dead
 from ringrift.pipeline.status import ConfigStatus, Looked, config_status, known_configs
-from ringrift.store import events, loops
+from ringrift.store import events, loops, work
 from ringrift.store.events import EventRow
 from ringrift.store.ledger import MASTER, FenceRow, Tx, fence_row
 from ringrift.store.loops import LoopRow
@@ -157,9 +157,9 @@ def overview(
     configs: Sequence[str] | None = None,
     files: Files | None = None,
 ) -> Overview:
-    """Everything at one moment, of these configs or of all. `files` None: only earlier looks at them count."""
+    """Everything at one moment, of these configs or of all. `files` None: those of shards are not looked at."""
     names = known_configs(ctx) if configs is None else list(configs)
-    asked = files is not None
+    light = files is None
     files = files or Files(ctx.home, seconds=0.0)
     with ctx.ledger.read() as tx:
         now = tx.now
@@ -169,7 +169,7 @@ def overview(
         failed = [_failure(row) for row in events.last_events(tx, SHOWN_FAILURES, kinds=FAILURES)]
         lately = events.count_since(tx, FAILURES, now - FAILURE_SECONDS)
         looked = looked_at(tx, ctx, None if master.state == "unknown" else master.state == "held")
-    told = [config_status(ctx, name, files, looked) for name in names]
+    told = [config_status(ctx, name, files, looked, light=light) for name in names]
     files.keep()
     return Overview(
         home=str(ctx.home),
@@ -191,7 +191,7 @@ def overview(
         failures=failed,
         failures_last_hour=lately,
         configs=told,
-        files_unread=files.unread if asked else 0,
+        files_unread=0 if light else files.unread,
     )
 
 
@@ -203,6 +203,7 @@ def looked_at(tx: Tx, ctx: Context, master: bool | None) -> Looked:
         loops=alive_loops(tx, ctx),
         decisions={one.config: one for one in decided},
         workers=capacity.capacities(tx),
+        supplies=work.supplies(tx),
     )
 
 

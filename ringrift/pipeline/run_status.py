@@ -18,7 +18,7 @@ from ringrift.pipeline.gauntlet import summary, verdicts
 from ringrift.store import games, models, runs, stages
 from ringrift.store.ledger import Tx
 from ringrift.store.runs import RunRow
-from ringrift.store.stages import ABANDONED, DONE, ORDER, PENDING, RUNNING, StageRow
+from ringrift.store.stages import ABANDONED, DONE, ORDER, PENDING, RUNNING, SETTLED, StageRow
 
 #: What each stage does, in words.
 DOING = {
@@ -151,17 +151,20 @@ def _known(
     tx: Tx, run: RunRow, rows: Sequence[StageRow], workers: Mapping[str, Capacity] | None
 ) -> _Known:
     is_open = run.state == runs.OPEN
-    start = models.get_model(tx, run.start_model) if is_open else None
-    untrained = start is not None and start.kind == models.INITIAL
+    unsettled = {row.stage for row in rows if row.state not in SETTLED}
+    current = next((stage for stage in ORDER if stage in unsettled), None) if is_open else None
+    speed = None
+    if current == "selfplay":  # the queries that look at many rows are made where they are needed
+        start = models.get_model(tx, run.start_model)
+        untrained = start is not None and start.kind == models.INITIAL
+        speed = games.games_per_second(tx, run.config, untrained=untrained)
     planned = any(row.stage == "evaluate_plan" and row.result for row in rows)
     return _Known(
         now=tx.now,
         took=stages.stage_seconds(tx, run.config) if is_open else {},
-        games_per_second=(
-            games.games_per_second(tx, run.config, untrained=untrained) if is_open else None
-        ),
+        games_per_second=speed,
         capacities=capacities(tx) if workers is None and is_open else workers or {},
-        games=games.count_games(tx, run.config) if is_open else 0,
+        games=games.count_games(tx, run.config) if current == "export" else 0,
         said=verdicts(tx, run) if planned else [],
     )
 

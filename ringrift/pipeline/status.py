@@ -22,6 +22,7 @@ from ringrift.pipeline.waits import Around, Wait, between
 from ringrift.store import games, loops, models, runs, work
 from ringrift.store.ledger import Tx
 from ringrift.store.runs import RunRow
+from ringrift.store.work import Supply
 
 __all__ = [
     "DOING",
@@ -84,6 +85,8 @@ class Looked:
     decisions: dict[str, Decision]
     #: Workers of each queue.
     workers: dict[str, Capacity] | None = None
+    #: What each config has to learn from.
+    supplies: dict[str, Supply] | None = None
 
 
 #: Stages after which a run goes on to train only if a training is due.
@@ -94,28 +97,36 @@ ALONE = Looked(master=False, loops=[], decisions={})
 
 
 def config_status(
-    ctx: Context, config: str, files: Files | None = None, looked: Looked = ALONE
+    ctx: Context,
+    config: str,
+    files: Files | None = None,
+    looked: Looked = ALONE,
+    *,
+    light: bool = False,
 ) -> ConfigStatus:
-    """A config as the ledger and its files have it; every file is read where no `files` says less."""
+    """A config as the ledger and its files have it; every file is read where no `files` says less.
+
+    light: neither games nor their files are counted, but taken from the rows of shards.
+    """
     with ctx.ledger.read() as tx:
         last = runs.last_run(tx, config)
         run = None if last is None else run_status(tx, last, looked.workers)
-        training = training_of(tx, ctx, config, last)
+        training = training_of(tx, ctx, config, last, looked)
         waits = wait_of(ctx, config, last, run, training, looked, tx.now)
         champion = _champion(tx, config)
         newest = models.newest_accepted(tx, config)
-        played = games.ingested_shards(tx, config)
-        counted = games.count_games(tx, config)
-        positions = games.count_positions(tx, config)
+        played = [] if light else games.shard_files(tx, config)
+        supply = (looked.supplies or {}).get(config, Supply())
+        counted = supply.games if light else games.count_games(tx, config)
         quarantined = len(games.faulty_games(tx, config))
         promotions = len(models.promotions_of(tx, config))
     said = None if newest is None else _model(newest)
     files = files or Files(ctx.home, afresh=True)
-    read, unreadable = 0, []
-    for shard in played:
-        count = files.games(ctx.blobs.path(str(shard.path)), shard.games or 0)
+    read, unreadable = counted if light else 0, []
+    for path, said_games in [] if light else played:
+        count = files.games(ctx.blobs.path(path), said_games)
         if count is None:
-            unreadable.append(str(shard.path))
+            unreadable.append(path)
         else:
             read += count
     named = {str(m["file"]): str(m["sha256"]) for m in (champion, said) if m is not None}
@@ -133,7 +144,7 @@ def config_status(
         promotions=promotions,
         games_in_ledger=counted,
         games_in_shards=read,
-        positions=positions,
+        positions=training.positions,
         training=training,
         quarantined=quarantined,
         unreadable=unreadable,
@@ -175,13 +186,15 @@ def wait_of(
     return between(config, last, training, around)
 
 
-def training_of(tx: Tx, ctx: Context, config: str, last: RunRow | None) -> Trigger:
+def training_of(
+    tx: Tx, ctx: Context, config: str, last: RunRow | None, looked: Looked = ALONE
+) -> Trigger:
     """Whether the next training is due: as the open run was planned, else by the settings of now."""
     if last is not None and last.state == runs.OPEN:
         rules = RunPlan.from_dict(last.plan).training
     else:
         rules = ctx.settings.of(Config.parse(config)).training
-    return training_due(work.supply(tx, config), rules, tx.now)
+    return training_due(work.supply(tx, config, looked.supplies), rules, tx.now)
 
 
 def configs_of(loop: loops.LoopRow) -> list[str]:

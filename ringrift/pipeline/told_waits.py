@@ -102,7 +102,7 @@ def _look(
         for config in dict.fromkeys(configs):
             last = runs.last_run(tx, config)
             run = None if last is None else run_status(tx, last, looked.workers)
-            training = training_of(tx, ctx, config, last)
+            training = training_of(tx, ctx, config, last, looked)
             wait = wait_of(ctx, config, last, run, training, looked, tx.now)
             found.append((config, wait, run))
     return found

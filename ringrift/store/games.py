@@ -279,6 +279,14 @@ def ingested_shards(tx: Tx, config: str) -> list[ShardRow]:
     return [ShardRow(**row) for row in tx.conn.execute(query).mappings()]
 
 
+def shard_files(tx: Tx, config: str) -> list[tuple[str, int]]:
+    """Path and games of every shard of a config whose games are in the ledger."""
+    query = sa.select(shards.c.path, shards.c.games).where(
+        shards.c.config == config, shards.c.state == INGESTED
+    )
+    return [(str(row.path), int(row.games or 0)) for row in tx.conn.execute(query)]
+
+
 def games_per_second(
     tx: Tx, config: str, *, untrained: bool, latest: int = MEASURED_SHARDS
 ) -> float | None:
