@@ -111,9 +111,13 @@ def test_poison_becomes_dead_letters(ctx, seen, client, connection, celery_app):
     assert maintain(ctx, seen).findings == ()
 
 
-def test_a_pass_that_died_is_done_again_and_told_once(ctx, seen, client):
+def test_a_pass_that_died_is_done_again_and_told_once(ctx, seen, client, connection, celery_app):
     """Killed between ledger and broker, the next pass finds the letter kept and only removes it."""
-    client.lpush("gpu", b"rubbish")
+    run = make_run(ctx.ledger)
+    first, _ = issue(ctx, run)
+    post(celery_app, connection, run, first)
+    raw = client.lpop("gpu").replace(b'"application/json"', b'"application/x-yaml"')
+    client.lpush("gpu", raw)
 
     class Killed(Exception):
         """The end of the process."""
@@ -130,6 +134,9 @@ def test_a_pass_that_died_is_done_again_and_told_once(ctx, seen, client):
     maintain(ctx, seen)
     assert client.llen("gpu") == 0
     assert len(events(ctx, "MESSAGE_SET_ASIDE")) == 1
+    with ctx.ledger.read() as tx:
+        row = stages.stage_row(tx, run.id, "selfplay", first)
+    assert row.failures == 1
 
 
 def test_a_dry_run_changes_nothing(ctx, seen, client):
