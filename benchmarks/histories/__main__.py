@@ -8,6 +8,8 @@ is wrong is printed with what happened, and the exit code is 1.
 
     --replay SEED     one history, told in full
     --mutants         the same with broken coordination: each must be noticed
+
+Exit code 3: a process that played did not come back; which seed it had, and how it ended, is said.
 """
 
 from __future__ import annotations
@@ -16,12 +18,13 @@ import argparse
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
 
 from benchmarks.histories.mutants import PATCHES, broken
 from benchmarks.histories.play import History, play
+from benchmarks.histories.spread import Ended, spread
 from ringrift.errors import nearest
 
 #: Lines of a wrong history that are printed.
@@ -54,21 +57,19 @@ def main(arguments: list[str] | None = None) -> int:
     if given.replay is not None:
         return replay(given.replay, given.mutant)
     seeds = range(given.seed, given.seed + given.count)
-    if given.mutants or given.mutant:
-        return mutants([given.mutant] if given.mutant else list(PATCHES), seeds)
-    return many(seeds, given.jobs)
+    try:
+        if given.mutants or given.mutant:
+            return mutants([given.mutant] if given.mutant else list(PATCHES), seeds, given.jobs)
+        return many(seeds, given.jobs)
+    except Ended as error:
+        print(error, file=sys.stderr)
+        return 3
 
 
-def played(seeds: range, jobs: int) -> Iterator[History]:
-    """The histories of these seeds, in their order."""
-    if jobs == 1:
-        yield from map(play, seeds)
-        return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        try:
-            yield from pool.map(play, seeds, chunksize=4)
-        finally:
-            pool.shutdown(cancel_futures=True)
+def brief(seed: int) -> History:
+    """A history whose lines are told only if it is wrong: there are thousands."""
+    history = play(seed)
+    return history if history.wrong is not None else replace(history, lines=())
 
 
 def many(seeds: range, jobs: int) -> int:
@@ -76,45 +77,53 @@ def many(seeds: range, jobs: int) -> int:
     started = said = time.monotonic()
     total: Counter[str] = Counter()
     outcomes: Counter[str] = Counter()
-    for number, history in enumerate(played(seeds, jobs), 1):
-        total.update(
-            events=history.events,
-            commits=history.commits,
-            deaths=history.deaths,
-            masters=history.fences,
-        )
-        outcomes.update(history.outcomes)
-        now = time.monotonic()
-        last = number == len(seeds) or history.wrong is not None
-        if last or now - said > PROGRESS_SECONDS:
-            said = now
-            ends = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
-            print(
-                f"{number} of {len(seeds)} histories, {number / (now - started):.1f}/s: "
-                f"{total['events']} events, {total['commits']} commits, {total['deaths']} deaths, "
-                f"{total['masters']} masters; runs: {ends}",
-                flush=True,
+    with closing(spread(brief, list(seeds), jobs)) as played:
+        for number, history in enumerate(played, 1):
+            total.update(
+                events=history.events,
+                commits=history.commits,
+                deaths=history.deaths,
+                masters=history.fences,
             )
-        if history.wrong is not None:
-            tell(history, TOLD)
-            return 1
+            outcomes.update(history.outcomes)
+            now = time.monotonic()
+            last = number == len(seeds) or history.wrong is not None
+            if last or now - said > PROGRESS_SECONDS:
+                said = now
+                ends = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
+                print(
+                    f"{number} of {len(seeds)} histories, {number / (now - started):.1f}/s: "
+                    f"{total['events']} events, {total['commits']} commits, "
+                    f"{total['deaths']} deaths, {total['masters']} masters; runs: {ends}",
+                    flush=True,
+                )
+            if history.wrong is not None:
+                tell(history, TOLD)
+                return 1
     print("nothing wrong")
     return 0
 
 
-def mutants(names: list[str], seeds: range) -> int:
+def noticed(seeds: range, name: str) -> tuple[int, str] | None:
+    """The first seed whose history goes wrong with a broken part, and what was wrong."""
+    with broken(name):
+        for seed in seeds:
+            history = play(seed)
+            if history.wrong is not None:
+                return seed, history.wrong
+    return None
+
+
+def mutants(names: list[str], seeds: range, jobs: int) -> int:
     """Look for each broken part until it is noticed; 1 if one is not."""
     missed = 0
-    for name in names:
-        with broken(name):
-            for seed in seeds:
-                history = play(seed)
-                if history.wrong is not None:
-                    print(f"{name:<10} seed {seed}: {history.wrong}", flush=True)
-                    break
-            else:
+    with closing(spread(partial(noticed, seeds), names, jobs)) as looked:
+        for name, found in zip(names, looked, strict=True):
+            if found is None:
                 missed += 1
                 print(f"{name:<10} not noticed in {len(seeds)} histories", flush=True)
+            else:
+                print(f"{name:<10} seed {found[0]}: {found[1]}", flush=True)
     return 1 if missed else 0
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import redis
 
+from benchmarks.histories.judge import Wrong
 from benchmarks.histories.lua import LuaRedis
 from benchmarks.histories.scheduler import Simulation
 from ringrift.errors import RingRiftError
@@ -148,11 +150,16 @@ class SimDispatcher:
     """Sends what the orchestrator issues, in chords and chains as the real one does."""
 
     broker: Broker
-    #: By which shards are sent some at a time.
+    #: As the real one has it: shards are sent some at a time.
     filling: Settings
 
     def dispatch(self, issue: Issue) -> None:
-        """Send the units and the stages that follow. Raises BrokerAway."""
+        """Send the units, and with the last ones the stages that follow. Raises BrokerAway."""
+        process = self.broker.sim.process
+        if process is not None and process.defers:
+            found = Wrong(f"{process.name} sent work beside a master that it knew of")
+            self.broker.sim.crash = self.broker.sim.crash or found
+            raise found
         group = None if issue.units == ("",) else Group(set(issue.units))
         then = FOLLOWING[issue.stage] if issue.last else ()
         for unit in issue.units:
@@ -172,4 +179,36 @@ class RedisClient:
             raise redis.ConnectionError("Connection refused")
         found = self.broker.redis.eval(script, number, *given)
         self.broker.sim.point("with Redis's answer")
+        return found
+
+    @contextmanager
+    def pipeline(self, *, transaction: bool) -> Iterator[Reads]:
+        """Several reads as one."""
+        assert transaction
+        yield Reads(self)
+
+
+@dataclass(slots=True)
+class Reads:
+    """Reads that are made together."""
+
+    client: RedisClient
+    wanted: list[Callable[[LuaRedis], object]] = field(default_factory=list)
+
+    def hmget(self, key: str, *names: str) -> None:
+        """Fields of a hash."""
+        self.wanted.append(lambda redis: redis.hmget(key.encode(), *(n.encode() for n in names)))
+
+    def pttl(self, key: str) -> None:
+        """Milliseconds until a key expires."""
+        self.wanted.append(lambda redis: redis.pttl(key.encode()))
+
+    def execute(self) -> list[object]:
+        """Read. Raises redis.ConnectionError while the broker is away."""
+        broker = self.client.broker
+        broker.sim.point("asking Redis")
+        if broker.down:
+            raise redis.ConnectionError("Connection refused")
+        found = [want(broker.redis) for want in self.wanted]
+        broker.sim.point("with Redis's answer")
         return found

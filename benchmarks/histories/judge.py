@@ -9,6 +9,9 @@ It reads the database by itself and compares it with what it saw before:
 - a run is closed once and never changes after that; one run of a config is open at a time
 - a fence only grows; whoever commits with a fence has the newest
 - a promotion has every planned gate passed, with games behind it, and the newest master's fence
+- a loop that knows of a master opens no run, and sends nothing (`broker.SimDispatcher`)
+- the continuous loop's row is written by the holder of its lease; each deferral ends once, before the
+  next one begins; its circuit breaker counts every opening
 """
 
 from __future__ import annotations
@@ -16,10 +19,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from benchmarks.histories.scheduler import Simulation
+from ringrift.pipeline.continuous import NAME as CONTINUOUS
 from ringrift.store.ledger import Fence
 from ringrift.store.stages import ABANDONED, DONE, ORDER, PENDING, RUNNING, SETTLED
 
@@ -43,6 +46,10 @@ class Seen:
 
 _ROWS = "SELECT id, run_id, stage, unit, state, attempt, owner, result FROM stages"
 _RUNS = "SELECT id, config, state, outcome, totals, closed_at FROM runs"
+_LOOP = "SELECT name, owner, state, reason, breaker, details FROM loops"
+_TOLD = ("LOOP_DEFERRED", "LOOP_RESUMED", "CIRCUIT_OPENED")
+_EVENTS = "SELECT kind, payload FROM events WHERE kind IN (?, ?, ?) ORDER BY seq"
+_PLACE = {stage: place for place, stage in enumerate(ORDER)}
 
 
 @dataclass(slots=True)
@@ -50,29 +57,34 @@ class Judge:
     """Looks at the database after each commit."""
 
     sim: Simulation
-    path: Path
+    db: sqlite3.Connection
     rows: dict[str, Seen] = field(default_factory=dict)
     runs: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     fences: dict[str, tuple[int, str]] = field(default_factory=dict)
     promotions: set[str] = field(default_factory=set)
-    #: Shards that may be played again.
     commits: int = 0
-    _db: sqlite3.Connection | None = None
-
-    def close(self) -> None:
-        """Let go of the database."""
-        if self._db is not None:
-            self._db.close()
+    #: Rows that were ever changed over this connection, as SQLite counts them: where it stands still there is nothing
+    #: new to look at.
+    _changes: int = -1
+    #: The continuous loop's row as it was last read.
+    _said: tuple[Any, ...] | None = None
+    #: Stage rows as they were last read.
+    _raw: dict[str, tuple[Any, ...]] = field(default_factory=dict)
 
     def look(self, fence: Fence | None) -> None:
         """Compare what a commit of the current process changed. Raises Wrong."""
-        if self._db is None:
-            self._db = sqlite3.connect(self.path, check_same_thread=False)
         self.commits += 1
-        self._fences(self._db, fence)
-        closed = self._runs(self._db)
-        self._stages(self._db, closed)
-        self._promotions(self._db)
+        changes = self.db.total_changes
+        if changes == self._changes:
+            self._standing(fence)
+            return
+        self._changes = changes
+        self._fences(self.db)
+        self._standing(fence)
+        closed = self._runs(self.db)
+        self._stages(self.db, closed)
+        self._promotions(self.db)
+        self._loop(self.db)
 
     def _wrong(self, text: str) -> None:
         process = self.sim.process
@@ -80,7 +92,7 @@ class Judge:
         self.sim.crash = self.sim.crash or found
         raise found
 
-    def _fences(self, db: sqlite3.Connection, fence: Fence | None) -> None:
+    def _fences(self, db: sqlite3.Connection) -> None:
         for name, number, owner in db.execute("SELECT name, number, owner FROM fences"):
             before, holder = self.fences.get(name, (0, ""))
             if number < before or (number == before and before and owner != holder):
@@ -88,6 +100,9 @@ class Judge:
             if number != before:
                 self.sim.note(f"fence {number} to {owner}")
             self.fences[name] = (number, owner)
+
+    def _standing(self, fence: Fence | None) -> None:
+        """Whoever commits with a fence has the newest."""
         if fence is not None and self.fences.get(fence.name, (0, ""))[0] != fence.number:
             newest = self.fences.get(fence.name, (0, ""))[0]
             self._wrong(f"committed with fence {fence.number}, the newest is {newest}")
@@ -104,19 +119,24 @@ class Judge:
                 self._wrong(f"run {run[:6]} changed after it was closed: {self.runs[run]} to {row}")
             else:
                 self.sim.note(f"run {run[:6]} {row[1]} {row[2]} {row[3] or ''}")
+                process = self.sim.process
+                if run not in self.runs and process is not None and process.defers:
+                    self._wrong(f"run {run[:6]} was opened beside a master that was known")
             self.runs[run] = row
             if row[2] == "open" and opened.setdefault(row[1], run) != run:
                 self._wrong(f"two open runs of {row[1]}")
         return before
 
     def _stages(self, db: sqlite3.Connection, closed: set[str]) -> None:
-        changed = False
-        for name, *rest in db.execute(_ROWS):
-            row = Seen(*rest)
-            before = self.rows.get(name)
-            if before == row:
+        changed: set[str] = set()
+        for raw in db.execute(_ROWS):
+            name = raw[0]
+            if self._raw.get(name) == raw:
                 continue
-            changed = True
+            self._raw[name] = raw
+            row = Seen(*raw[1:])
+            before = self.rows.get(name)
+            changed.add(row.run)
             self.rows[name] = row
             if before is None:
                 continue
@@ -130,7 +150,7 @@ class Judge:
                     self._wrong(f"{what} became {row.state} after its run was closed")
             self._change(what, before, row)
         if changed:
-            self._order()
+            self._order([row for row in self.rows.values() if row.run in changed])
 
     def _change(self, what: str, before: Seen, row: Seen) -> None:
         if row.attempt < before.attempt or row.attempt > before.attempt + 1:
@@ -151,14 +171,15 @@ class Judge:
     def _state(self, run: str, stage: str) -> str:
         return next(r.state for r in self.rows.values() if (r.run, r.stage) == (run, stage))
 
-    def _order(self) -> None:
+    def _order(self, rows: list[Seen]) -> None:
+        """No stage of these runs is ahead of an earlier one."""
         first: dict[str, int] = {}
-        for row in self.rows.values():
+        for row in rows:
             if row.state not in SETTLED:
-                place = ORDER.index(row.stage)
+                place = _PLACE[row.stage]
                 first[row.run] = min(place, first.get(row.run, place))
-        for row in self.rows.values():
-            if row.state != PENDING and ORDER.index(row.stage) > first.get(row.run, len(ORDER)):
+        for row in rows:
+            if row.state != PENDING and _PLACE[row.stage] > first.get(row.run, len(ORDER)):
                 # It found a shard broken, had it reopened, and fails, perhaps for the last time.
                 if row.stage == "sync" and row.state in (RUNNING, ABANDONED):
                     continue
@@ -202,3 +223,33 @@ class Judge:
                     f"promoted with gate {gate['name']} {verdict}: {wins} of {games} games,"
                     f" in the match {won} of {there}"
                 )
+
+    def _loop(self, db: sqlite3.Connection) -> None:
+        """The continuous loop: whose row it is, and what it told of stepping back."""
+        row = db.execute(_LOOP).fetchone()
+        if row is None or row == self._said:
+            return
+        before, self._said = self._said, row
+        _, owner, state, reason, breaker, details = row
+        if before is None or before[1:4] != row[1:4]:
+            self.sim.note(f"loop of {owner}: {state}, {reason}")
+        holder = self.fences.get(CONTINUOUS, (0, ""))[1]
+        if owner != holder:
+            self._wrong(f"the continuous loop of {holder} has a row of {owner}")
+        told: dict[str, list[tuple[Any, ...]]] = {kind: [] for kind in _TOLD}
+        for kind, payload in db.execute(_EVENTS, _TOLD):
+            about = json.loads(payload)
+            told[kind].append(
+                (about["opening"],)
+                if kind == "CIRCUIT_OPENED"
+                else (about["owner"], about["since"])
+            )
+        left = json.loads(details)["deferral"]
+        still = [tuple(left[key] for key in ("owner", "since"))] if left else []
+        if told["LOOP_DEFERRED"] != told["LOOP_RESUMED"] + still:
+            self._wrong(
+                f"deferrals {told['LOOP_DEFERRED']}, resumed {told['LOOP_RESUMED']}, now {still}"
+            )
+        openings = json.loads(breaker)["openings"]
+        if [number for (number,) in told["CIRCUIT_OPENED"]] != list(range(1, openings + 1)):
+            self._wrong(f"circuit opened {openings} times, told {told['CIRCUIT_OPENED']}")

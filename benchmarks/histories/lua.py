@@ -10,6 +10,18 @@ import lupa
 
 _runtime = lupa.LuaRuntime(encoding=None, unpack_returned_tuples=False)
 
+#: Whose script runs now, last.
+_serving: list[LuaRedis] = []
+
+
+def _call(command: bytes, *words: Any) -> Any:
+    return _serving[-1].call(command, *words)
+
+
+#: What scripts know as `redis`. One for all: a table that holds a Python object, held by that object, is a circle
+#: through Lua, which neither collector sees; each history stayed in memory, whole, until a process had none left.
+_redis = _runtime.table_from({b"call": _call})
+
 
 @cache
 def _compiled(script: str) -> Callable[..., Any]:
@@ -26,7 +38,6 @@ class LuaRedis:
         self._clock = clock
         self._values: dict[bytes, Any] = {}
         self._until: dict[bytes, float] = {}
-        self._redis = _runtime.table_from({b"call": self._call})
 
     def forget(self) -> None:
         """Lose everything."""
@@ -37,12 +48,32 @@ class LuaRedis:
         """As `redis.Redis.eval`: bytes, numbers, lists; None for nothing."""
         words = [word if isinstance(word, bytes) else str(word).encode() for word in given]
         keys, arguments = (_runtime.table_from(part) for part in (words[:number], words[number:]))
-        return _answer(_compiled(script)(self._redis, keys, arguments))
+        _serving.append(self)
+        try:
+            return _answer(_compiled(script)(_redis, keys, arguments))
+        finally:
+            _serving.pop()
 
-    def _call(self, command: bytes, key: bytes, *words: Any) -> Any:
-        """One command of a script; what is not there is False to Lua."""
+    def hmget(self, key: bytes, *names: bytes) -> list[bytes | None]:
+        """Fields of a hash."""
+        self._expire()
+        found = self._values.get(key, {})
+        return [found.get(name) for name in names]
+
+    def pttl(self, key: bytes) -> int:
+        """Milliseconds until a key expires; -1 never, -2 it is not there."""
+        self._expire()
+        if key not in self._values:
+            return -2
+        return int((self._until[key] - self._clock()) * 1000) if key in self._until else -1
+
+    def _expire(self) -> None:
         for name in [name for name, until in self._until.items() if until <= self._clock()]:
             del self._values[name], self._until[name]
+
+    def call(self, command: bytes, key: bytes, *words: Any) -> Any:
+        """One command of a script; what is not there is False to Lua."""
+        self._expire()
         given = [word if isinstance(word, bytes) else str(word).encode() for word in words]
         match command, given:
             case b"EXISTS", []:

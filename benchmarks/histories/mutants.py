@@ -23,13 +23,17 @@ from unittest.mock import patch
 
 import sqlalchemy as sa
 
-from ringrift.pipeline import gates, orchestrator
+from ringrift.pipeline import feeding, gates, orchestrator, scheduling
 from ringrift.pipeline import lease as leases
 from ringrift.pipeline import stages as bodies
-from ringrift.store import ledger, matches, models, runs, stages
+from ringrift.settings import Settings
+from ringrift.store import ledger, matches, models, runs, stages, work
 from ringrift.store.ledger import Fence, Tx
 from ringrift.store.schema import runs as runs_table
 from ringrift.store.schema import stages as stages_table
+
+#: Seconds: longer than any history.
+NEVER = 1e12
 
 
 def _held_by_anybody(claim: stages.Claim) -> sa.ColumnElement[bool]:
@@ -86,6 +90,17 @@ def _never_silent(row: stages.StageRow, now: float, reissue_seconds: float) -> b
 _due = orchestrator._due  # noqa: SLF001
 
 
+def _look_once(tx: Tx, settings: Settings, _patience: float) -> scheduling.View:
+    return scheduling.look(tx, settings, NEVER)
+
+
+def _fresh_once(tx: Tx, run_id: str, stage: str, _patience: float, limit: int) -> list[str]:
+    return _fresh_units(tx, run_id, stage, NEVER, limit)
+
+
+_fresh_units = work.fresh_units
+
+
 def _careless_promotion(tx: Tx, **about: Any) -> bool:
     with patch.object(models, "PASS", "fail"), patch.object(models, "evaluations_of", _passed):
         return _promote(tx, **about)
@@ -130,7 +145,11 @@ PATCHES: dict[str, tuple[tuple[Any, str, Any], ...]] = {
         ),
         (models, "promote", _careless_promotion),
     ),
-    "lost": ((orchestrator, "_due", _due_once),),
+    "lost": (
+        (orchestrator, "_due", _due_once),
+        (feeding, "look", _look_once),
+        (work, "fresh_units", _fresh_once),
+    ),
     "silent": ((orchestrator, "_due", _never_silent),),
     "closed": (
         (runs, "close_run", _always_close),

@@ -1,7 +1,7 @@
 """Simulated time and processes: one thing happens at a time, in an order that follows from a seed.
 
-A process is a name with some actors (threads that hand each other a baton, so that only one runs)
-and pulses (short work at intervals). Real code runs inside and calls `point` wherever the world may
+A process is a name with some actors (greenlets: only one runs, until it hands over) and pulses (short
+work at intervals). Real code runs inside and calls `point` wherever the world may
 interfere: before, within and after each transaction, each look at Redis, each message. There its
 process may die (as by kill -9: nothing after that has an effect), stand still (as by SIGSTOP) or let
 others go first.
@@ -11,9 +11,13 @@ from __future__ import annotations
 
 import heapq
 import random
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from greenlet import getcurrent, greenlet
+
+#: Of the first process of a history; they count up.
+FIRST_PID = 100
 
 
 class Killed(BaseException):
@@ -53,6 +57,8 @@ class Process:
     stopped_until: float = 0.0
     #: Dies after so many more points; None: by chance alone.
     doomed: int | None = None
+    #: It steps back for others: what it saw last is that a master is at work.
+    defers: bool = False
     on_death: Callable[[], None] | None = None
     actors: list[Actor] = field(default_factory=list)
 
@@ -63,20 +69,17 @@ class Process:
 
 
 class Actor:
-    """A thread of a process."""
+    """What a process does, from its beginning to its end, with pauses."""
 
     def __init__(self, sim: Simulation, process: Process, run: Callable[[], None]) -> None:
         self.sim = sim
         self.process = process
         self.done = False
         self._run = run
-        self._go = threading.Semaphore(0)
-        self._thread = threading.Thread(target=self._main, daemon=True)
-        self._thread.start()
+        self._fiber = greenlet(self._main)
         process.actors.append(self)
 
     def _main(self) -> None:
-        self._go.acquire()
         try:
             if self.process.alive:
                 self._run()
@@ -86,25 +89,24 @@ class Actor:
             self.sim.crash = self.sim.crash or error
         finally:
             self.done = True
-            self.sim.back.release()
 
     def resume(self) -> None:
-        """Run it until it pauses or ends; for the scheduler."""
+        """Run it until it pauses or ends; for the scheduler, or for whoever kills its process."""
         if self.done:
             return
         before = self.sim.actor, self.sim.process
         self.sim.actor, self.sim.process = self, self.process
-        self._go.release()
-        self.sim.back.acquire()
+        self._fiber.parent = getcurrent()  # where it goes on when this one pauses or ends
+        self._fiber.switch()
         self.sim.actor, self.sim.process = before
         if self.done:
-            self._thread.join()
             self.process.actors.remove(self)
 
     def pause(self) -> None:
         """Let the scheduler go on; for the actor itself."""
-        self.sim.back.release()
-        self._go.acquire()
+        found = self._fiber.parent
+        assert found is not None
+        found.switch()
         if not self.process.alive:
             raise Killed
 
@@ -121,7 +123,6 @@ class Simulation:
         self.steps = 0
         #: What happened, for people: (seconds since the start, text).
         self.history: list[tuple[float, str]] = []
-        self.back = threading.Semaphore(0)
         self.actor: Actor | None = None
         self.process: Process | None = None
         #: An exception that nothing of the code under test caught.
@@ -150,7 +151,7 @@ class Simulation:
 
     def new_process(self, name: str, host: str) -> Process:
         """Start a process."""
-        found = Process(name, host, 100 + len(self.processes))
+        found = Process(name, host, FIRST_PID + len(self.processes))
         self.processes.append(found)
         return found
 
@@ -225,7 +226,7 @@ class Simulation:
             raise Killed
 
     def end(self) -> None:
-        """Let go of all threads."""
+        """Let all actors end."""
         for process in self.processes:
             process.on_death = None
             self.kill(process)

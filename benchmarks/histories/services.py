@@ -10,7 +10,7 @@ import hashlib
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -40,7 +40,7 @@ Labour = Callable[[str, Progress], None]
 POSITIONS = 2
 
 
-@cache
+@lru_cache(1000)  # those of one history and more; a worker that does it again finds it
 def _shard(
     shard: str, config: Config, model: str, games: int
 ) -> tuple[str, bytes, tuple[str, ...]]:

@@ -1,30 +1,26 @@
 """A cluster in which everything goes wrong, around the real coordination.
 
     2 beats      hold or want the master lease, and send ticks that carry its fence
+    a loop       the continuous one, in some histories: steps back for a master, takes over without one
     2 control, 1 cpu and 2 gpu workers, each a process that does one message at a time
     a stranger   delivers stages that nobody asked for, and looks at runs without any fence
 
 Real are the orchestrator, the reconciler, the router, the master's tick, the opening of runs, the
-claiming and committing of `task.py`, every stage of `stages.py` and `gauntlet.py`, the store on a
-SQLite file of its own, the lease with its scripts, and `ledger verify`.
+claiming and committing of `task.py`, every stage of `stages.py` and `gauntlet.py`, the store on SQLite in
+memory, the lease with its scripts, the continuous loop, and `ledger verify`.
 """
 
 from __future__ import annotations
 
-import atexit
-import random
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Self
 from unittest.mock import patch
 
 import redis
-import sqlalchemy as sa
 
 from benchmarks.histories.broker import (
     FOLLOWING,
@@ -36,11 +32,14 @@ from benchmarks.histories.broker import (
     SimDispatcher,
 )
 from benchmarks.histories.judge import Judge, Wrong
+from benchmarks.histories.ledger import SimLedger, place
+from benchmarks.histories.loop import LoopProcess, time_of
 from benchmarks.histories.lua import LuaRedis
-from benchmarks.histories.scheduler import Faults, Process, SimPulse, Simulation
+from benchmarks.histories.plan import ALWAYS, NEVER, Plan
+from benchmarks.histories.scheduler import FIRST_PID, Faults, Process, SimPulse, Simulation
 from benchmarks.histories.services import SmallServices
-from ringrift.errors import BadInput, Interrupted, RingRiftError
-from ringrift.pipeline import event_router, master, orchestrator, reconciler
+from ringrift.errors import Interrupted, RingRiftError
+from ringrift.pipeline import continuous, event_router, master, orchestrator, reconciler
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.dispatcher import registered
 from ringrift.pipeline.lease import MASTER, Lease
@@ -49,11 +48,8 @@ from ringrift.pipeline.services import Progress
 from ringrift.pipeline.stages import run_stage
 from ringrift.settings import Settings
 from ringrift.store import events, runs, stages
-from ringrift.store.ledger import Fence, Ledger, StaleFence, Tx, open_ledger
+from ringrift.store.ledger import Fence, Ledger, StaleFence
 from ringrift.store.verify import Disagreement, verify
-
-#: On a disk of memory where there is one: thousands of databases are written and thrown away.
-MEMORY = Path("/dev/shm")
 
 #: Simulated seconds within which every run must come to its end when nothing goes wrong any more.
 PATIENCE = 12 * 3600.0
@@ -65,123 +61,6 @@ MOST_STEPS = 60_000
 LABOUR = {"selfplay": 90, "sync": 20, "parity": 30, "export": 20, "train": 200, "evaluate": 60}
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a history is about; all of it follows from its seed."""
-
-    configs: tuple[str, ...]
-    iterations: int
-    shards: int
-    min_samples: int
-    #: Seconds for which things go wrong.
-    trouble: float
-    faults: Faults
-    #: Seconds between two blows to the whole cluster.
-    blows: float
-
-
-def plan_of(seed: int | str) -> Plan:
-    """A plan."""
-    rng = random.Random(f"plan {seed}")
-
-    def often(most: float) -> float:
-        """Never, or up to so often, seldom more likely."""
-        return 0.0 if rng.random() < 0.25 else most * rng.random() ** 2
-
-    shards = rng.randint(1, 3)
-    mood = rng.choices(("mixed", "sleepy", "deadly"), (6, 2, 1))[0]
-    if mood == "sleepy":  # whoever did something may wake up long after it
-        faults = Faults(stop=0.1, switch=0.1, spoil=rng.choice((0.0, 0.5)))
-    elif mood == "deadly":
-        faults = Faults(kill=0.04, lose=0.1)
-    else:
-        faults = Faults(
-            kill=often(0.02),
-            stop=often(0.06),
-            switch=rng.choice((0.0, 0.1, 0.3)),
-            busy=often(0.01),
-            lose=often(0.4),
-            double=often(0.5),
-            late=often(0.4),
-            fail=often(0.3),
-            spoil=often(0.6),
-        )
-    return Plan(
-        configs=tuple(rng.sample(("hex8:2", "square8:2"), rng.choice((1, 1, 1, 2)))),
-        iterations=rng.choice((1, 1, 2)),
-        shards=shards,
-        min_samples=rng.choice((1, 1, 1, 1, 1000)),
-        trouble=rng.uniform(200, 1500),
-        faults=faults,
-        blows=rng.choice((60, 300, 1e9)),
-    )
-
-
-class SimLedger(Ledger):
-    """The ledger with the simulated clock, and a point before, within and after each transaction."""
-
-    def __init__(self, opened: Ledger, sim: Simulation, judge: Judge) -> None:
-        super().__init__(opened.engine, lambda _connection: sim.now)
-        self._sim = sim
-        self._judge = judge
-
-    @contextmanager
-    def write(self, fence: Fence | None = None) -> Iterator[Tx]:
-        """A transaction that may be the last of its process."""
-        sim = self._sim
-        sim.point("before a transaction")
-        if sim.process is not None and sim.rng.random() < sim.faults.busy:
-            raise BadInput("the ledger cannot be used: database is locked")
-        with super().write(fence) as tx:
-            yield tx
-            sim.die_here("before a commit")
-        self._judge.look(fence)
-        sim.point("after a commit")
-
-    @contextmanager
-    def read(self) -> Iterator[Tx]:
-        """A snapshot."""
-        self._sim.point("before a look at the ledger")
-        with super().read() as tx:
-            yield tx
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """The state directory of all histories of this process, one after the other.
-
-    One engine serves them all, since it keeps the statements that it has compiled.
-    """
-
-    home: Path
-    ledger: Ledger
-    #: An empty ledger: its tables are made once.
-    empty: bytes
-
-    def clear(self) -> None:
-        """Begin anew, with an empty ledger."""
-        self.ledger.close()
-        for path in self.home.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
-        (self.home / "ringrift.db").write_bytes(self.empty)
-
-
-@cache
-def place() -> Place:
-    """The place of this process; removed when it ends."""
-    home = Path(mkdtemp(prefix="ringrift-histories-", dir=MEMORY if MEMORY.is_dir() else None))
-    atexit.register(shutil.rmtree, home, ignore_errors=True)
-    ledger = open_ledger(home, f"sqlite:///{home}/ringrift.db")
-    sa.event.listen(ledger.engine, "connect", _careless)
-    with ledger.engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    ledger.close()
-    return Place(home, ledger, (home / "ringrift.db").read_bytes())
-
-
 @cache
 def _quickstart() -> Settings:
     return Settings.load("quickstart", environ={})
@@ -190,7 +69,11 @@ def _quickstart() -> Settings:
 @cache
 def _settings(plan_configs: tuple[str, ...], iterations: int, shards: int, least: int) -> Settings:
     changes: dict[str, dict[str, object]] = {
-        "loop": {"configs": list(plan_configs), "max_iterations": iterations},
+        "loop": {
+            "configs": list(plan_configs),
+            "max_iterations": iterations,
+            "queue_seconds": 30.0,  # two shards, while nobody knows how long they take
+        },
         "selfplay": {
             "first_games": 2 * shards,
             "games_per_iteration": 2 * shards,
@@ -205,7 +88,13 @@ def _settings(plan_configs: tuple[str, ...], iterations: int, shards: int, least
             "min_games": 10,
             "opening_decisions": 2,
         },
-        "cluster": {"stage_stale_seconds": 60.0, "heartbeat_seconds": 20.0, "max_attempts": 5},
+        "cluster": {
+            "stage_stale_seconds": 60.0,
+            "heartbeat_seconds": 20.0,
+            "max_attempts": 5,
+            "breaker_failures": 2,
+            "breaker_reset_seconds": 300.0,
+        },
     }
     found = _quickstart()
     known = found.model_dump()
@@ -241,6 +130,7 @@ class World:
     settings: Settings = field(init=False)
     workers: list[Worker] = field(default_factory=list)
     beats: list[Process] = field(default_factory=list)
+    loops: list[LoopProcess] = field(default_factory=list)
     troubled: bool = True
     _exit: ExitStack = field(default_factory=ExitStack)
 
@@ -252,14 +142,14 @@ class World:
         self.home = here.home
         self.sim = Simulation(self.seed, plan.faults)
         self._exit.callback(self.sim.end)
-        self.judge = Judge(self.sim, self.home / "ringrift.db")
-        self._exit.callback(self.judge.close)
+        self.judge = Judge(self.sim, here.db)
         self.ledger = SimLedger(here.ledger, self.sim, self.judge)
         self.broker = Broker(self.sim, self._hand_out, LuaRedis(self.sim.clock))
-        self.dispatcher = SimDispatcher(self.broker)
+        self.settings = _settings(plan.configs, plan.iterations, plan.shards, plan.min_samples)
+        self.dispatcher = SimDispatcher(self.broker, self.settings)
         self._exit.enter_context(registered(self.dispatcher))
         self._exit.enter_context(patch.object(orchestrator, "is_dead", self._is_dead))
-        self.settings = _settings(plan.configs, plan.iterations, plan.shards, plan.min_samples)
+        self._exit.enter_context(patch.object(continuous, "time", time_of(self.sim)))
         for name, queue in (
             ("control1", CONTROL),
             ("control2", CONTROL),
@@ -268,8 +158,10 @@ class World:
             ("gpu2", GPU),
         ):
             self._start_worker(name, queue)
-        for name in ("beat1", "beat2"):
+        for name in ("beat1", "beat2") if plan.beats != NEVER else ():
             self._start_beat(name)
+        if plan.loop:
+            self._start_loop()
         if plan.blows < 1e8:
             self.sim.at(plan.blows, self._blow)
         return self
@@ -284,8 +176,8 @@ class World:
         """As the operating system of the asking process knows."""
         asking = self.sim.process
         host, pid = owner.split(":")[:2]
-        known = {p.pid: p for p in self.sim.processes}
-        return (asking is None or asking.host == host) and not known[int(pid)].alive
+        process = self.sim.processes[int(pid) - FIRST_PID]
+        return (asking is None or asking.host == host) and not process.alive
 
     def _context(self, process: Process, stopping: Callable[[], bool]) -> Context:
         sim = self.sim
@@ -327,7 +219,26 @@ class World:
 
     def _beat_died(self, process: Process, name: str, starts: int) -> None:
         self.beats.remove(process)
+        if not self.troubled and self.plan.beats != ALWAYS:
+            return
         self.sim.at(self.sim.rng.uniform(1, 120), lambda: self._start_beat(name, starts + 1))
+
+    def _start_loop(self, starts: int = 1) -> None:
+        process = self.sim.new_process(f"loop.{starts}", "l")
+        found = LoopProcess(self.sim, process)
+        ctx = self._context(process, lambda: found.stopping)
+
+        def work() -> None:
+            found.run(ctx, RedisClient(self.broker), self.dispatcher, self.plan)
+            self.sim.kill(process)  # it has ended by itself
+
+        process.on_death = lambda: self._loop_died(found, starts)
+        self.loops.append(found)
+        self.sim.spawn(process, work, self.sim.rng.random() * 60)
+
+    def _loop_died(self, found: LoopProcess, starts: int) -> None:
+        self.loops.remove(found)
+        self.sim.at(self.sim.rng.uniform(1, 300), lambda: self._start_loop(starts + 1))
 
     def _beat(self, process: Process) -> None:
         """As `LeasedScheduler`: hold the lease or stand by; send what is due with its fence."""
@@ -438,7 +349,8 @@ class World:
         elif kind == "stop":
             self.freeze(rng.choice([p for p in self.sim.processes if p.alive]), rng.uniform(5, 900))
         elif kind == "ask to end":
-            self.ask_to_end(rng.choice(self.workers) if self.workers else None)
+            asked: list[Worker | LoopProcess] = [*self.workers, *self.loops]
+            self.ask_to_end(rng.choice(asked) if asked else None)
         else:
             self.strange()
         self.sim.at(rng.expovariate(1 / self.plan.blows), self._blow)
@@ -468,11 +380,11 @@ class World:
         self.sim.note(f"{process.name} is stopped for {seconds:.0f} s")
         process.stopped_until = max(process.stopped_until, self.sim.now + seconds)
 
-    def ask_to_end(self, worker: Worker | None) -> None:
+    def ask_to_end(self, found: Worker | LoopProcess | None) -> None:
         """SIGTERM: the work in hand is given back."""
-        if worker is not None and worker.message is not None:
-            self.sim.note(f"{worker.process.name} is asked to end")
-            worker.stopping = True
+        if isinstance(found, LoopProcess) or (found is not None and found.message is not None):
+            self.sim.note(f"{found.process.name} is asked to end")
+            found.stopping = True
 
     def strange(self) -> None:
         """A stage that nobody asked for is delivered: a chain of long ago, a person's console."""
@@ -494,8 +406,11 @@ class World:
         for process in self.sim.processes:
             process.doomed = None
             process.stopped_until = min(process.stopped_until, self.sim.now)
-        for worker in self.workers:
-            worker.stopping = False
+        for asked in [*self.workers, *self.loops]:
+            asked.stopping = False
+        if self.plan.beats != ALWAYS:
+            for beat in list(self.beats):
+                self.kill(beat)
         self._hand_out()
 
     # -- the course of a history -------------------------------------------------------------------
@@ -520,6 +435,8 @@ class World:
             of = [row for row in rows if row[1] == config]
             if len(of) < self.plan.iterations:
                 return False
+        if self.plan.beats != ALWAYS:
+            return True  # a loop publishes while it brings runs forward
         with Ledger.read(self.ledger) as tx:
             return not events.unpublished(tx, 1)
 
@@ -571,8 +488,3 @@ class World:
     def outcomes(self) -> list[str]:
         """Outcome of each run."""
         return [str(row[3]) for row in self.judge.runs.values()]
-
-
-def _careless(connection: object, _record: object) -> None:
-    """The database need not outlive the machine: it is in memory, or thrown away."""
-    connection.execute("PRAGMA synchronous = OFF")  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 The long form is `python -m benchmarks.histories --count 1000`; it tells the seed of what it finds.
 """
 
+import gc
 from contextlib import contextmanager
 
 import pytest
@@ -25,7 +26,7 @@ from workers import flows
 #: Seeds of histories.
 SEEDS = range(1000, 1030)
 
-#: For each broken part a seed whose history goes wrong with it.
+#: For each broken part a seed whose history went wrong with it when it was last looked for.
 NOTICED = {
     "fence": 1,
     "attempt": 3,
@@ -41,6 +42,9 @@ NOTICED = {
     "outdated": 1,
 }
 
+#: Histories that are played at most until a broken part is noticed.
+MOST_SEEDS = 100
+
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_history_goes_wrong(seed):
@@ -54,11 +58,27 @@ def test_a_seed_replays():
     assert play(7).lines != play(8).lines
 
 
+def test_a_history_is_let_go():
+    """What has been played does not stay in memory: thousands are played in one process."""
+
+    def worlds():
+        gc.collect()
+        return sum(isinstance(found, World) for found in gc.get_objects())
+
+    play(7)
+    before = worlds()
+    play(8)
+    assert worlds() == before
+
+
 @pytest.mark.parametrize("name", PATCHES)
 def test_broken_coordination_is_noticed(name):
-    """Each part of the coordination is needed: without it the judge finds something."""
+    """Each part of the coordination is needed: without it the judge finds something.
+
+    Whatever else is changed shuffles the histories: then the seed is another one, not far away.
+    """
     with broken(name):
-        assert play(NOTICED[name]).wrong is not None
+        assert any(play(seed).wrong for seed in (NOTICED.get(name, 0), *range(MOST_SEEDS)))
 
 
 def test_the_command_tells_a_wrong_history(capsys):
