@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from ringrift.cli.main import run as command
-from ringrift.cli.status import lines
+from ringrift.cli.status_text import marks
 from ringrift.data.npz import read_npz
 from ringrift.parity import lockstep
 from ringrift.pipeline import adapters
@@ -226,7 +226,7 @@ def test_the_status_names_games_in_quarantine(tmp_path):
     status = config_status(ctx, "hex8:2")
     assert status.quarantined == 1
     assert status.games_in_ledger == status.games_in_shards == GAMES
-    text = "\n".join(lines(status, str(ctx.home)))
+    text = "\n".join(marks(status, str(ctx.home)))
     assert "quarantine 1 of the games differ" in text
     assert "WARNING    1 of 20 games compared differ from the oracle" in text
 
