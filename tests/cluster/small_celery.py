@@ -106,7 +106,10 @@ def train(work, progress):
 
 
 def play_blocks(spec, first, blocks, model_path, progress):
-    """Let agent a win both games of every block."""
+    """Let agent a win both games of every block; the networks of both must be there."""
+    for side in (spec["a"], spec["b"]):
+        if side.get("model_sha256"):
+            model_path(side["model_sha256"])
     hold("evaluate", progress)
     return [
         {
