@@ -75,6 +75,10 @@ def test_settings_hold_what_survives_kills(settings):
     options = conf["broker_transport_options"]
     assert options["visibility_timeout"] == settings.cluster.visibility_timeout_seconds
     assert options["unacked_restore_interval"] * options["unacked_restore_throttle"] == 1
+    # A worker killed in its sweep keeps the others from theirs for no longer than a lease of work.
+    assert options["unacked_mutex_expire"] < settings.cluster.stage_stale_seconds
+    # What was claimed is given up with its own reason before its message is.
+    assert options["max_deliveries"] > settings.cluster.max_attempts
 
 
 def test_unknown_queue_is_refused(celery_app):
