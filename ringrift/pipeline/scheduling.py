@@ -143,7 +143,7 @@ def _decide(view: View, one: ConfigView, send: int, opened: list[ConfigView]) ->
         return Decision(one.config, action, reason, _figures(view, one, send))
 
     if one.run is not None:
-        return said(*_of_run(view, one.run, send))
+        return said(*_of_run(view, one, one.run, send))
     if not one.listed:
         return said(ASIDE, "none of loop.configs, and no run of it is open")
     if not one.auto:
@@ -192,7 +192,7 @@ def _ahead(view: View) -> float:
     return sum(run.left * run.unit_seconds for run in left) / view.room
 
 
-def _of_run(view: View, run: RunView, send: int) -> tuple[str, str]:
+def _of_run(view: View, one: ConfigView, run: RunView, send: int) -> tuple[str, str]:
     """Action and reason of a config with an open run."""
     load = run.load
     done = f"run {load.iteration} is at {load.stage}: {load.settled} of {load.units} units done"
@@ -201,12 +201,13 @@ def _of_run(view: View, run: RunView, send: int) -> tuple[str, str]:
         waiting = f", {load.sent} in the queue" if load.sent else ""
         return WORK, done + at + waiting
     left = f"{load.running} at work, {load.sent} in the queue, {load.fresh} to be sent"
+    had = f"it had {one.turn:.0f} device-seconds by weight"
     if send:
-        return SEND, f"{done}, {left}: {send} of them now, it is its turn and there is room"
-    held = view.rules.queue_seconds
-    return (
-        WORK,
-        f"{done}, {left}: the queue holds {held:.0f} s of work for each of {view.room} slots",
+        return SEND, f"{done}, {left}: {send} of them now, {had} and there is room"
+    held = sum(_queued(each.run) * each.run.unit_seconds for each in view.configs if each.run)
+    return WORK, (
+        f"{done}, {left}: {had}, and the queue holds {held / view.room:.0f} s of work for each of "
+        f"{view.room} slots (loop.queue_seconds {view.rules.queue_seconds:g})"
     )
 
 
