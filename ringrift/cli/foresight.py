@@ -57,16 +57,16 @@ class Foreseen:
 
     def lines(self, width: int) -> Iterator[str]:
         """As a person reads it, in so many columns."""
-        yield f"state    {self.home}"
-        yield f"profile  {self.profile}"
+        yield f"state      {self.home}"
+        yield f"profile    {self.profile}"
         if self.master is not None:
-            yield f"starts   nothing: process {self.master} runs the master loop already"
+            yield f"starts     nothing: process {self.master} runs the master loop already"
         else:
-            yield f"starts   {', '.join(self.starts)}"
+            yield f"starts     {', '.join(self.starts)}"
             if self.joined is not None:
-                yield f"uses     broker and workers of process {self.joined}"
+                yield f"uses       broker and workers of process {self.joined}"
             elif self.served:
-                yield f"uses     workers of this machine that take {', '.join(self.served)}"
+                yield f"uses       workers of this machine that take {', '.join(self.served)}"
         yield ""
         yield "by the clock"
         for step in self.steps:

@@ -107,12 +107,12 @@ def warm_up() -> None:
 
 def announce(stack: Stack, what: str = "everything") -> None:
     """Say what runs and where to look, and what Ctrl-C stops."""
-    print(f"state    {stack.home}")
-    print(f"profile  {stack.parts.profile}")
-    print(f"broker   {shown(broker_address(stack.home, os.environ).url)}{_whose(stack)}")
+    print(f"state      {stack.home}")
+    print(f"profile    {stack.parts.profile}")
+    print(f"broker     {shown(broker_address(stack.home, os.environ).url)}{_whose(stack)}")
     for child in stack.children:
         print(
-            f"{child.role.name:<8} process {child.process.pid}, log {stack.log_of(child.role.name)}"
+            f"{child.role.name:<10} process {child.process.pid}, log {stack.log_of(child.role.name)}"
         )
     for line in about_parts(stack):
         print(line)
@@ -123,16 +123,16 @@ def about_parts(stack: Stack) -> list[str]:
     """What is there that one would not expect, or is not there that one might."""
     lines = []
     if stack.joined is not None:
-        lines.append(f"workers  those of process {stack.joined}")
+        lines.append(f"workers    those of process {stack.joined}")
     elif stack.served:
-        lines.append(f"workers  others of this machine take {', '.join(sorted(stack.served))}")
+        lines.append(f"workers    others of this machine take {', '.join(sorted(stack.served))}")
     if stack.parts.workers and stack.coordinates_only:
         lines.append(
             "no gpu worker: RINGRIFT_DISABLE_LOCAL_TASKS is set, this node coordinates only"
         )
     if stack.parts.has_flower:
         lines.append(
-            f"Flower   {stack.flower_url}, user ringrift, password: cat {stack.flower_password_file}"
+            f"Flower     {stack.flower_url}, user ringrift, password: cat {stack.flower_password_file}"
         )
     if not (stack.parts.beat or stack.parts.continuous):
         lines.append(
