@@ -79,7 +79,8 @@ def list_(
         typer.echo(line.format(*cells).rstrip())
     size = sum(one["bytes"] for one in found if one["file_state"] == HERE) / MIB
     files = sum(one["file_state"] == HERE for one in found)
-    typer.echo(f"{len(found)} models, {files} files here ({size:.1f} MiB)")
+    said = f"{_count(len(found), 'model')}, {_count(files, 'file')} here ({size:.1f} MiB)"
+    typer.echo(said)
 
 
 @app.command()
@@ -194,6 +195,9 @@ def sync(
 #: State of a model's file in this state directory.
 HERE, GONE, DAMAGED, PRUNED = "here", "GONE", "DAMAGED", "pruned"
 
+#: A file that is not here, where there are places to take it from when it is needed.
+AWAY = "not here"
+
 
 def _context(settings_file: Path | None) -> Context:
     """The state directory, which must be there."""
@@ -232,7 +236,8 @@ def _models(ctx: Context, config: str) -> list[dict[str, Any]]:
 def _about(ctx: Context, verdict: Verdict, run: RunRow | None) -> dict[str, Any]:
     row = verdict.model
     path = ctx.blobs.path(row.path)
-    state = PRUNED if row.pruned_at is not None else HERE if path.is_file() else GONE
+    lacking = AWAY if ctx.settings.models.distribute_to else GONE
+    state = PRUNED if row.pruned_at is not None else HERE if path.is_file() else lacking
     return {
         **asdict(row),
         "iteration": None if run is None else run.iteration,
@@ -340,6 +345,7 @@ def _described(about: dict[str, Any]) -> list[str]:
     file = {
         HERE: f"{about['file']}, {size}, whole",
         GONE: f"{about['file']}: GONE",
+        AWAY: f"not here; fetched from models.distribute_to when it is needed ({size})",
         DAMAGED: f"{about['file']}: DAMAGED, its bytes are others",
         PRUNED: f"pruned {_at(about['pruned_at'] or 0.0)} UTC ({size})",
     }[about["file_state"]]

@@ -57,8 +57,8 @@ def test_prune_says_what_goes_and_does_it(ctx, capsys):
     assert run(["ledger", "verify"]) == 0
 
 
-def test_show_tells_all_of_one_model(ctx, capsys):
-    """By name or by the beginning of its hash; a damaged file is exit 1."""
+def test_show_tells_all_of_one_model(ctx, capsys, monkeypatch):
+    """By name or by the beginning of its hash; a damaged file is exit 1, so is a lost one that is at no place."""
     text = said(capsys, "show", "champion", "--config", "hex8:2")
     assert "stays as   champion" in text
     assert "candidate of run #6 (promoted)" in text
@@ -71,6 +71,8 @@ def test_show_tells_all_of_one_model(ctx, capsys):
     (home() / about["path"]).unlink()
     assert run(["models", "show", about["sha256"]]) == 1
     assert "GONE" in capsys.readouterr().out
+    monkeypatch.setenv("RINGRIFT__MODELS__DISTRIBUTE_TO", "[/some/place]")
+    assert "file       not here; fetched from" in said(capsys, "show", about["sha256"])
 
 
 def test_a_pruned_model_is_shown_as_such(ctx, capsys):
