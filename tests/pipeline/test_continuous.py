@@ -8,7 +8,7 @@ import pytest
 from ringrift.broker.address import client_of
 from ringrift.broker.embedded import EmbeddedBroker
 from ringrift.configs import Config
-from ringrift.errors import BadInput, Interrupted
+from ringrift.errors import BadInput, Interrupted, RingRiftError
 from ringrift.pipeline import services
 from ringrift.pipeline.breaker import Breaker
 from ringrift.pipeline.carrying import by_workers, here
@@ -18,6 +18,7 @@ from ringrift.pipeline.hold import BrokerSilent, LeaseHold, LedgerHold
 from ringrift.pipeline.in_process import work_off
 from ringrift.pipeline.lease import MASTER, Lease, read_lease
 from ringrift.pipeline.loop_mind import Mind, whose_turn
+from ringrift.pipeline.runs import open_or_resume
 from ringrift.store import events, loops, runs
 from ringrift.store.ledger import Ledger, StaleFence
 from tests.pipeline import tiny
@@ -358,13 +359,17 @@ def test_a_broker_that_goes_away_is_waited_for(open_ctx, broker, client):
     assert len(all_runs(ctx)) == 1
 
 
-def test_a_dispatcher_that_fails_is_tried_again(open_ctx):
+@pytest.mark.parametrize(
+    "error",
+    [ConnectionError("nobody there"), RingRiftError("nobody there"), OSError("nobody there")],
+)
+def test_a_dispatcher_that_fails_is_tried_again(open_ctx, error):
     """What could not be handed over is said in the row, is no failure of the iteration, and is tried again."""
     ctx = open_ctx()
 
     class Away:
         def dispatch(self, _issue):
-            raise ConnectionError("nobody there")
+            raise error
 
     loop = in_process(ctx, config(), carry=by_workers(Away(), lambda _ctx: None))
     with registered(Away()):
@@ -430,19 +435,22 @@ def test_failures_open_the_circuit_and_a_good_try_closes_it(open_ctx, clock):
 
 
 def test_a_failed_run_counts_even_if_nobody_looked(open_ctx, clock):
-    """A run that was given up while the loop was dead is counted by the next process, once."""
+    """A run that was given up while the loop was dead is counted by the next process, once, and nothing else begun."""
     ctx, noted = open_ctx(), Noted()
     with registered(noted):
         in_process(ctx, config(), carry=by_workers(noted, lambda _ctx: None)).step()
+    (run,) = all_runs(ctx)
     with ctx.ledger.write() as tx:
-        runs.close_run(tx, all_runs(ctx)[0].id, runs.FAILED, "too few games")
-    again = in_process(open_ctx(), config(iteration_cooldown_seconds=60.0))
+        runs.close_run(tx, run.id, runs.FAILED, "too few games")
+    other = open_or_resume(ctx, SQUARE8)
+    again = in_process(open_ctx(), config(HEX8, SQUARE8, iteration_cooldown_seconds=60.0))
     again.step()
     again.step()
     breaker = Breaker.from_dict(row_of(ctx).breaker)
     assert breaker.failures == 1
     assert "too few games" in breaker.reason
-    assert len(all_runs(ctx)) == 1
+    states = {found.id: found.state for found in all_runs(ctx)}
+    assert states == {run.id: runs.CLOSED, other.id: runs.OPEN}
 
 
 def test_a_config_that_fails_does_not_keep_the_others(open_ctx, clock):
