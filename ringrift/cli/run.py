@@ -77,7 +77,7 @@ def run(
                 say_opened(row)
                 watcher.show(row.id)
 
-            closed = run_loop(ctx, loop, through_queue(), opened)
+            closed = run_loop(ctx, loop, through_queue(), opened, watcher.waits)
     say_summary(ctx, closed)
     if any(row.outcome == runs.FAILED for row in closed):
         return 1

@@ -102,7 +102,7 @@ def training_loop(
                 )
             watcher.show(run.id)
 
-        closed = run_loop(ctx, loop, drive, opened)
+        closed = run_loop(ctx, loop, drive, opened, watcher.waits)
     say_summary(ctx, closed)
     return 1 if any(run.outcome == runs.FAILED for run in closed) else 0
 

@@ -74,6 +74,6 @@ def unified_loop(
             say_opened(run)
             watcher.show(run.id)
 
-        closed = run_loop(ctx, loop, in_sequence, opened)
+        closed = run_loop(ctx, loop, in_sequence, opened, watcher.waits)
     say_summary(ctx, closed)
     return 1 if any(run.outcome == runs.FAILED for run in closed) else 0

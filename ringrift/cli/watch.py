@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ringrift.pipeline.context import Context
     from ringrift.pipeline.status import RunStatus, StageStatus
+    from ringrift.pipeline.waits import Wait
 
 #: Between two looks at the ledger.
 DRAW_SECONDS = 0.5
@@ -56,6 +57,11 @@ class Watcher:
     def show(self, run_id: str | None) -> None:
         """Show this run from now on; None: nothing."""
         self._run_id = run_id
+
+    def waits(self, config: str, wait: Wait) -> None:
+        """Tell what a config between two runs waits for; a run tells it of itself."""
+        if wait.stage not in TITLES:
+            self._print(f"{config} waits for {wait.waits_for}{_eta(wait.eta_seconds)}")
 
     def __enter__(self) -> Self:
         """Start showing."""

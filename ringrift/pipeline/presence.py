@@ -14,6 +14,7 @@ from ringrift.errors import Interrupted, RingRiftError
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.owner import owner
 from ringrift.pipeline.told_waits import Sayings
+from ringrift.pipeline.waits import Wait
 from ringrift.store import loops
 from ringrift.store.ledger import Tx
 from ringrift.store.loops import LoopRow
@@ -25,11 +26,14 @@ SINGLE = "training-loop"
 
 @contextmanager
 def present(
-    ctx: Context, configs: Sequence[str], name: str = SINGLE
+    ctx: Context,
+    configs: Sequence[str],
+    name: str = SINGLE,
+    told: Callable[[str, Wait], None] = lambda _config, _wait: None,
 ) -> Iterator[Callable[[RunRow], None]]:
     """Be there for the length of a block; yields what says that a run is worked on.
 
-    Beside the block it gives signs of life and logs what each config waits for. A ledger that is
+    Beside the block it gives signs of life, logs what each config waits for, and calls `told`. A ledger that is
     away for a moment is the business of the work, not of this.
     """
     me, sayings = owner(), Sayings()
@@ -59,7 +63,8 @@ def present(
     def beat() -> bool:
         with suppress(RingRiftError), ctx.ledger.write() as tx:
             loops.alive(tx, name, me)
-        sayings.tell(ctx, configs)
+        for config, wait in sayings.tell(ctx, configs):
+            told(config, wait)
         return True
 
     def end(why: str) -> None:

@@ -20,6 +20,7 @@ from ringrift.pipeline.model_files import after_run
 from ringrift.pipeline.orchestrator import advance
 from ringrift.pipeline.presence import present
 from ringrift.pipeline.runs import open_or_resume
+from ringrift.pipeline.waits import Wait
 from ringrift.store import runs
 from ringrift.store.ledger import StaleFence
 from ringrift.store.runs import RunRow
@@ -50,9 +51,13 @@ Drive = Callable[[Context, str], RunRow]
 
 
 def run_loop(
-    ctx: Context, loop: SingleLoop, drive: Drive, opened: Callable[[RunRow], None]
+    ctx: Context,
+    loop: SingleLoop,
+    drive: Drive,
+    opened: Callable[[RunRow], None],
+    told: Callable[[str, Wait], None] = lambda _config, _wait: None,
 ) -> list[RunRow]:
-    """Run iterations until a limit is reached; the closed runs.
+    """Run iterations until a limit is reached; the closed runs. `told`: what configs wait for, when it changes.
 
     NotReached when the time ran out before a single run was closed, or before `max_iterations` of
     them; Interrupted when `ctx.stop` said so. Either leaves the open run to be resumed.
@@ -64,7 +69,7 @@ def run_loop(
         return deadline is not None and time.monotonic() >= deadline
 
     ctx = ctx.with_(stop=lambda: asked() or out_of_time())
-    with present(ctx, [str(config) for config in loop.configs]) as works_on:
+    with present(ctx, [str(config) for config in loop.configs], told=told) as works_on:
 
         def begun(run: RunRow) -> None:
             works_on(run)

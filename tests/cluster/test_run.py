@@ -48,7 +48,10 @@ def ringrift(home, *arguments):
 
 
 def test_from_nothing_to_a_champion_and_on(home):
-    """A first run ends with a champion and exit 0, a second goes on; counts agree, nobody is left."""
+    """A first run ends with a champion and exit 0, a second goes on; counts agree, nobody is left.
+
+    The master's log says on the way what the config waited for.
+    """
     small = home.with_name("small.yaml")
     small.write_text(SMALL)
     options = ("run", "--settings", str(small), "--no-flower")
@@ -56,6 +59,8 @@ def test_from_nothing_to_a_champion_and_on(home):
     assert first.returncode == 0, first.stdout + first.stderr
     assert "hex8:2 #1 promoted" in first.stdout
     assert not family(home)
+    log = (home / "logs" / "control.log").read_text()
+    assert "event='config waits' stage='selfplay'" in log
     second = ringrift(home, *options)
     assert second.returncode == 0, second.stdout + second.stderr
     assert "hex8:2 #2" in second.stdout
