@@ -94,12 +94,12 @@ def test_json_lines_hold_events_and_the_state(promoted):
     assert found[-1]["said"] == "a line"
 
 
-def drawn(promoted, width, height):
+def drawn(promoted, width, height, beat=None):
     """All that a screen of this size wrote, and its first picture."""
     console = Console(
         file=io.StringIO(), force_terminal=True, width=width, height=height, record=True
     )
-    parts = [Part("broker", 11), Part("gpu1", None, 1), Part("beat", 12, 3)]
+    parts = [Part("broker", 11), Part("gpu1", 12, 3), Part("beat", beat, 1)]
     with Screen(HINT, console) as screen:
         screen.say("gpu1 ended with -9")
         screen.show(Observer(promoted).look(parts))
@@ -112,10 +112,17 @@ def test_the_screen_shows_who_steers_works_and_waits(promoted):
     text = "\n".join(lines)
     assert "gpu1 ended with -9" in text
     assert "MODEL_PROMOTED" in text
-    assert "broker · gpu1 (being started again) · beat (started again 3×)" in text
+    assert "broker · gpu1 (started again 3×) · beat (being started again)" in text
     assert "master     none" in text
     assert any(line.startswith("hex8:2") for line in lines)
     assert max(map(len, lines)) <= 100
+
+
+def test_a_beat_that_is_not_master_yet_is_waited_for(promoted):
+    """Nothing says that no loop is at work while one of ours begins."""
+    text = "\n".join(drawn(promoted, 100, 40, beat=13))
+    assert "beat is about to take the lease" in text
+    assert "a loop: none is at work" not in text
 
 
 def test_a_small_terminal_gets_what_fits(promoted):
