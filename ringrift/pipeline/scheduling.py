@@ -288,7 +288,7 @@ def look(tx: Tx, settings: Settings, patience: float = REISSUE_SECONDS) -> View:
                 config=name,
                 listed=name in rules.configs,
                 auto=of.training.auto_trigger,
-                weight=rules.weight(name),
+                weight=weight_of(rules, name),
                 served=served.get(name, 0.0),
                 training=training,
                 lack=_lack(training, supply),
@@ -323,6 +323,11 @@ def _unit_seconds(tx: Tx, settings: Settings, load: Load) -> float:
 
 def priority_of(rules: LoopSettings, config: str) -> int:
     """Priority of a run's selfplay messages: those of configs above the mean weight go first."""
-    weights = [rules.weight(name) for name in rules.configs]
+    weights = [weight_of(rules, name) for name in rules.configs]
     mean = sum(weights) / len(weights)
-    return HEAVY if rules.weight(config) > mean else LIGHT
+    return HEAVY if weight_of(rules, config) > mean else LIGHT
+
+
+def weight_of(rules: LoopSettings, config: str) -> float:
+    """Share of a config beside the others'."""
+    return rules.weights.get(config, 1.0)

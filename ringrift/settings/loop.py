@@ -33,10 +33,6 @@ class LoopSettings(Section):
     def _weighed_configs_exist(cls, value: Mapping[str, float]) -> dict[str, float]:
         return {str(Config.parse(text)): weight for text, weight in value.items()}
 
-    def weight(self, config: str) -> float:
-        """Return the share of a config beside the others'."""
-        return self.weights.get(config, 1.0)
-
     def parsed(self) -> tuple[Config, ...]:
         """Return the configs as records."""
         return tuple(Config.parse(text) for text in self.configs)
