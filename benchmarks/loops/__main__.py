@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -29,7 +30,7 @@ from ringrift.settings import Settings
 FOLDER = Path(__file__).resolve().parent
 
 #: Settings of a long story, and of a short one: (file, games of the continuous loop's runs, its rest in seconds).
-LONG = (FOLDER / "minutes.yaml", 260, 10.0)
+LONG = (FOLDER / "minutes.yaml", 240, 10.0)
 SHORT = (FOLDER / "seconds.yaml", 10, 0.0)
 
 #: Minutes from which on the long settings hold.
@@ -95,7 +96,9 @@ def planned(given: argparse.Namespace) -> tuple[Place, Plot]:
         raise BadInput(f"--home {given.home}: expected a new or empty folder")
     home = given.home or Path(tempfile.mkdtemp(prefix="ringrift-loops-"))
     home.mkdir(parents=True, exist_ok=True)
-    place = Place(home.resolve(), settings, configs)
+    # A copy: all commands must have the same settings, whoever edits the file meanwhile.
+    own = Path(shutil.copy(settings, home.resolve()))
+    place = Place(home.resolve(), own, configs)
     return place, Plot(given.minutes * 60 / 3, games, cooldown, given.patience)
 
 
@@ -124,4 +127,7 @@ def play(place: Place, plot: Plot, report: Path | None, *, keep: bool) -> int:
 
 
 if __name__ == "__main__":
+    # A shell starts what it runs in the background with Ctrl-C ignored, and the commands would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

@@ -103,7 +103,7 @@ def _options(place: Place, plot: Plot) -> Iterator[str]:
 def _settings(place: Place) -> str:
     """The settings file: as a link for a page in docs/, if it is one of ours."""
     name = place.settings.name
-    own = place.settings.parent == Path(__file__).resolve().parent
+    own = (Path(__file__).parent / name).exists()
     return f"[{name}](../benchmarks/loops/{name})" if own else f"`{name}`"
 
 

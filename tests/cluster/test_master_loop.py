@@ -6,6 +6,7 @@ import pty
 import re
 import signal
 import subprocess
+import sys
 import threading
 import time
 
@@ -25,6 +26,10 @@ SOON = {
     "RINGRIFT__CLUSTER__LEASE_RENEW_SECONDS": "0.5",
     "RINGRIFT__CLUSTER__TICK_INTERVAL_SECONDS": "1.0",
 }
+
+
+#: Celery's own command line with our app.
+CELERY = (sys.executable, "-m", "celery", "-A", "ringrift")
 
 
 def surroundings(home):
@@ -47,9 +52,9 @@ def ringrift(home, *arguments):
 class Running:
     """A command that goes on until it is told to end, and what it has said."""
 
-    def __init__(self, home, *arguments):
+    def __init__(self, home, *arguments, program=RINGRIFT):
         self.process = subprocess.Popen(
-            [*RINGRIFT, *arguments],
+            [*program, *arguments],
             env=surroundings(home),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -131,6 +136,26 @@ def test_it_joins_workers_and_its_death_does_not_touch_them(home):
     ]
     assert second.process.wait(PATIENCE) == 130
     assert up.process.wait(PATIENCE) == 130
+    assert not family(home)
+
+
+def test_it_leaves_queues_to_workers_that_somebody_started(home, monkeypatch):
+    """A broker and a worker of hand are used and live on; only what is missing is started."""
+    monkeypatch.setitem(SOON, "RINGRIFT_DISABLE_LOCAL_TASKS", "1")
+    broker = Running(home, "broker", "start")
+    broker.until("broker at")
+    worker = Running(home, "worker", "-Q", "cpu", "-n", "mine@%h", program=CELERY)
+    worker.until(r"mine@\S+ ready\.")
+    foreseen = json.loads(ringrift(home, "master-loop", "--dry-run", "--json").stdout)
+    assert (foreseen["served"], foreseen["starts"]) == (["cpu"], ["control", "beat", "flower"])
+    loop = Running(home, "master-loop", "--no-flower")
+    loop.until("others of this machine take cpu")
+    loop.until("LEASE_TAKEN .*fence=1")
+    assert [line.split()[0] for line in loop.said if " process " in line] == ["control", "beat"]
+    assert loop.end(signal.SIGTERM)[0] == 130
+    assert (broker.process.poll(), worker.process.poll()) == (None, None)
+    assert worker.end(signal.SIGTERM)[0] == 0
+    assert broker.end(signal.SIGINT)[0] == 130
     assert not family(home)
 
 
