@@ -19,11 +19,10 @@ import sys
 import time
 from collections import Counter
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 
 from benchmarks.histories.mutants import PATCHES, broken
-from benchmarks.histories.play import History, play
+from benchmarks.histories.play import History, brief, noticed, play
 from benchmarks.histories.spread import Ended, spread
 from ringrift.errors import nearest
 
@@ -66,12 +65,6 @@ def main(arguments: list[str] | None = None) -> int:
         return 3
 
 
-def brief(seed: int) -> History:
-    """A history whose lines are told only if it is wrong: there are thousands."""
-    history = play(seed)
-    return history if history.wrong is not None else replace(history, lines=())
-
-
 def many(seeds: range, jobs: int) -> int:
     """Play until one is wrong."""
     started = said = time.monotonic()
@@ -102,16 +95,6 @@ def many(seeds: range, jobs: int) -> int:
                 return 1
     print("nothing wrong")
     return 0
-
-
-def noticed(seeds: range, name: str) -> tuple[int, str] | None:
-    """The first seed whose history goes wrong with a broken part, and what was wrong."""
-    with broken(name):
-        for seed in seeds:
-            history = play(seed)
-            if history.wrong is not None:
-                return seed, history.wrong
-    return None
 
 
 def mutants(names: list[str], seeds: range, jobs: int) -> int:

@@ -6,13 +6,14 @@ import atexit
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
 
 from benchmarks.histories.judge import Judge, Wrong
 from benchmarks.histories.scheduler import Simulation
@@ -27,8 +28,9 @@ MEMORY = Path("/dev/shm")
 class SimLedger(Ledger):
     """The ledger with the simulated clock, and a point before, within and after each transaction."""
 
-    def __init__(self, opened: Ledger, sim: Simulation, judge: Judge) -> None:
-        super().__init__(opened.engine, lambda _connection: sim.now)
+    def __init__(self, place: Place, sim: Simulation, judge: Judge) -> None:
+        super().__init__(place.engine, lambda _connection: sim.now)
+        self._connection = place.connection
         self._sim = sim
         self._judge = judge
         self._busy = False
@@ -53,6 +55,11 @@ class SimLedger(Ledger):
         with self._alone(), super().read() as tx:
             yield tx
 
+    def _connect(self, *, writes: bool) -> AbstractContextManager[Connection]:
+        """The one that is there: nobody else has it, see `_alone`."""
+        del writes
+        return nullcontext(self._connection)
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """One transaction at a time: all have the same connection, and nothing waits within one."""
@@ -75,7 +82,9 @@ class Place:
     """
 
     home: Path
-    ledger: Ledger
+    engine: Engine
+    connection: Connection
+    #: What is behind it.
     db: sqlite3.Connection
     #: An empty ledger: its tables are made once.
     empty: sqlite3.Connection
@@ -104,5 +113,5 @@ def place() -> Place:
     made.close()
     engine = sa.create_engine("sqlite://", creator=lambda: db, poolclass=sa.StaticPool)
     sa.event.listen(engine, "connect", engines._prepare_sqlite)  # noqa: SLF001 - as a ledger in a file
-    sa.event.listen(engine, "begin", engines._begin_sqlite)  # noqa: SLF001
-    return Place(home, Ledger(engine), db, empty)
+    sa.event.listen(engine, "begin", lambda _connection: db.execute("BEGIN"))
+    return Place(home, engine, engine.connect(), db, empty)

@@ -12,6 +12,10 @@ closed      a closed run may be worked on, and closed again
 forgotten   the fence follows Redis's counter alone, which may be lost
 sleeper     whoever asked for the lease first takes its number, however long ago that was
 outdated    a promotion carries no fence
+unsent      shards that wait are never sent
+stubborn    the continuous loop works on although a master is there
+unfenced    what the continuous loop writes carries no fence
+forgetful   a new process of the continuous loop knows nothing of the one before it
 """
 
 from __future__ import annotations
@@ -26,6 +30,8 @@ import sqlalchemy as sa
 from ringrift.pipeline import feeding, gates, orchestrator, scheduling
 from ringrift.pipeline import lease as leases
 from ringrift.pipeline import stages as bodies
+from ringrift.pipeline.continuous import ContinuousLoop
+from ringrift.pipeline.loop_mind import Mind
 from ringrift.settings import Settings
 from ringrift.store import ledger, matches, models, runs, stages, work
 from ringrift.store.ledger import Fence, Tx
@@ -130,6 +136,24 @@ def _any_row(tx: Tx, run_id: str, stage: str, unit: str = "") -> stages.StageRow
 
 _stage_row = stages.stage_row
 
+
+def _stubborn(loop: ContinuousLoop, _master: object) -> float:
+    run = loop._mind.run  # noqa: SLF001
+    config = loop._next() if run is None else None  # noqa: SLF001
+    if config is not None:
+        loop._open(config)  # noqa: SLF001
+        return 1.0
+    return 60.0 if run is None else loop._bring_forward(run)  # noqa: SLF001
+
+
+def _begin_unfenced(loop: ContinuousLoop, fence: Fence) -> None:
+    _begin(loop, fence)
+    loop._fence = None  # noqa: SLF001
+    loop._ctx = loop._ctx.with_(fence=None)  # noqa: SLF001
+
+
+_begin = ContinuousLoop._begin  # noqa: SLF001
+
 #: Name -> (where, what, instead).
 PATCHES: dict[str, tuple[tuple[Any, str, Any], ...]] = {
     "fence": ((ledger, "check_fence", lambda _tx, _fence: None),),
@@ -159,6 +183,10 @@ PATCHES: dict[str, tuple[tuple[Any, str, Any], ...]] = {
     "forgotten": ((leases, "take_fence", _follow_redis),),
     "sleeper": ((leases, "take_fence", _take_late),),
     "outdated": ((bodies, "standing_fence", lambda *_: None),),
+    "unsent": ((feeding, "allot", lambda _view: {}),),
+    "stubborn": ((ContinuousLoop, "_defer", _stubborn),),
+    "unfenced": ((ContinuousLoop, "_begin", _begin_unfenced),),
+    "forgetful": ((Mind, "of", classmethod(lambda cls, _row: cls())),),
 }
 
 

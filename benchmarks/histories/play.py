@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from benchmarks.histories.judge import Wrong
+from benchmarks.histories.mutants import broken
 from benchmarks.histories.plan import plan_of
 from benchmarks.histories.scheduler import Killed
 from benchmarks.histories.world import World
@@ -67,3 +68,19 @@ def play(seed: int | str) -> History:
             fences=world.judge.fences.get("master", (0, ""))[0],
             deaths=sum(not process.alive for process in sim.processes),
         )
+
+
+def brief(seed: int) -> History:
+    """A history whose lines are told only if it is wrong: there are thousands."""
+    history = play(seed)
+    return history if history.wrong is not None else replace(history, lines=())
+
+
+def noticed(seeds: Sequence[int], name: str) -> tuple[int, str] | None:
+    """The first seed whose history goes wrong with a broken part, and what was wrong."""
+    with broken(name):
+        for seed in seeds:
+            history = play(seed)
+            if history.wrong is not None:
+                return seed, history.wrong
+    return None

@@ -143,7 +143,7 @@ class World:
         self.sim = Simulation(self.seed, plan.faults)
         self._exit.callback(self.sim.end)
         self.judge = Judge(self.sim, here.db)
-        self.ledger = SimLedger(here.ledger, self.sim, self.judge)
+        self.ledger = SimLedger(here, self.sim, self.judge)
         self.broker = Broker(self.sim, self._hand_out, LuaRedis(self.sim.clock))
         self.settings = _settings(plan.configs, plan.iterations, plan.shards, plan.min_samples)
         self.dispatcher = SimDispatcher(self.broker, self.settings)

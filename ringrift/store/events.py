@@ -136,6 +136,9 @@ class EventRow:
 
 _COLUMNS = [events.c[one.name] for one in fields(EventRow) if one.init]
 
+_MARK = events.update().where(
+    events.c.seq.in_(sa.bindparam("seqs", expanding=True)), events.c.published_at.is_(None)
+)
 _UNPUBLISHED = sa.select(*_COLUMNS).where(events.c.published_at.is_(None)).order_by(events.c.seq)
 
 
@@ -170,11 +173,7 @@ def unpublished(tx: Tx, limit: int = 100) -> list[EventRow]:
 def mark_published(tx: Tx, seqs: Sequence[int]) -> None:
     """Note that these have been relayed."""
     if seqs:
-        tx.conn.execute(
-            events.update()
-            .where(events.c.seq.in_(seqs), events.c.published_at.is_(None))
-            .values(published_at=tx.now)
-        )
+        tx.conn.execute(_MARK, {"seqs": list(seqs), "published_at": tx.now})
 
 
 def list_events(

@@ -14,7 +14,7 @@ belongs together: a state change and its event are always one transaction.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -78,11 +78,7 @@ class Ledger:
     @contextmanager
     def write(self, fence: Fence | None = None) -> Iterator[Tx]:
         """One writing transaction; with a fence, refused in SQL when a newer owner exists."""
-        with (
-            _one_line(),
-            self.engine.connect().execution_options(**{engines.WRITES: True}) as conn,
-            conn.begin(),
-        ):
+        with _one_line(), self._connect(writes=True) as conn, conn.begin():
             tx = Tx(conn, self._clock(conn))
             if fence is not None:
                 check_fence(tx, fence)
@@ -91,8 +87,13 @@ class Ledger:
     @contextmanager
     def read(self) -> Iterator[Tx]:
         """One reading transaction: a consistent snapshot on SQLite."""
-        with _one_line(), self.engine.connect() as conn, conn.begin():
+        with _one_line(), self._connect(writes=False) as conn, conn.begin():
             yield Tx(conn, self._clock(conn))
+
+    def _connect(self, *, writes: bool) -> AbstractContextManager[Connection]:
+        """A connection for one transaction."""
+        found = self.engine.connect()
+        return found.execution_options(**{engines.WRITES: True}) if writes else found
 
     @property
     def local(self) -> bool:

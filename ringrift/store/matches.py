@@ -60,6 +60,9 @@ class MatchRow:
 
 
 _MATCH = [matches.c[name] for name in MatchRow.__dataclass_fields__]
+_SCORES = sa.select(match_games.c.number, match_games.c.score).where(
+    match_games.c.match_id == sa.bindparam("match")
+)
 
 
 def add_match(tx: Tx, match: MatchRow) -> bool:
@@ -176,7 +179,5 @@ def games_of(tx: Tx, match: str) -> list[dict[str, Any]]:
 
 def wins_by_number(tx: Tx, match: str) -> dict[int, float]:
     """Number of each game that is there -> score of agent a."""
-    query = sa.select(match_games.c.number, match_games.c.score).where(
-        match_games.c.match_id == match
-    )
-    return {int(row.number): float(row.score) for row in tx.conn.execute(query)}
+    found = tx.conn.execute(_SCORES, {"match": match})
+    return {int(row.number): float(row.score) for row in found}

@@ -80,6 +80,7 @@ class PromotionRow:
 
 _MODEL = [models.c[name] for name in ModelRow.__dataclass_fields__]
 _EVALUATION = [evaluations.c[name] for name in EvaluationRow.__dataclass_fields__]
+_ONE = sa.select(*_MODEL).where(models.c.sha256 == sa.bindparam("name"))
 _PROMOTION = [promotions.c[name] for name in PromotionRow.__dataclass_fields__]
 
 
@@ -118,7 +119,7 @@ def register_model(
 
 def get_model(tx: Tx, sha256: str) -> ModelRow | None:
     """One model."""
-    row = tx.conn.execute(sa.select(*_MODEL).where(models.c.sha256 == sha256)).mappings().first()
+    row = tx.conn.execute(_ONE, {"name": sha256}).mappings().first()
     return None if row is None else ModelRow(**row)
 
 

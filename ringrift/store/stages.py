@@ -122,6 +122,22 @@ _ALL = (
     .order_by(stages.c.position, stages.c.number, stages.c.unit)
 )
 _ALL_IN_STATE = _ALL.where(stages.c.state == sa.bindparam("state"))
+_ISSUED = stages.update().where(
+    stages.c.run_id == sa.bindparam("of_run"),
+    stages.c.stage == sa.bindparam("of_stage"),
+    stages.c.unit.in_(sa.bindparam("units", expanding=True)),
+)
+_CLAIMED = (
+    sa.select(stages.c.stage, sa.func.count().label("units"))
+    .where(stages.c.state == RUNNING, stages.c.lease_until > sa.bindparam("now"))
+    .group_by(stages.c.stage)
+)
+_HANDED_OVER = (
+    sa.select(stages.c.stage, sa.func.count().label("units"))
+    .join(runs, runs.c.id == stages.c.run_id)
+    .where(runs.c.state == "open", stages.c.state == PENDING, stages.c.issued_at.is_not(None))
+    .group_by(stages.c.stage)
+)
 _RUN_STATE = sa.select(runs.c.state).where(runs.c.id == sa.bindparam("run"))
 _EARLIER = (
     sa.select(stages.c.id)
@@ -169,23 +185,12 @@ def stages_of(tx: Tx, run_id: str, state: str | None = None) -> list[StageRow]:
 
 def claimed(tx: Tx) -> dict[str, int]:
     """Units at work within their lease, by stage; stages without any are left out."""
-    query = (
-        sa.select(stages.c.stage, sa.func.count().label("units"))
-        .where(stages.c.state == RUNNING, stages.c.lease_until > tx.now)
-        .group_by(stages.c.stage)
-    )
-    return {row.stage: int(row.units) for row in tx.conn.execute(query)}
+    return {row.stage: int(row.units) for row in tx.conn.execute(_CLAIMED, {"now": tx.now})}
 
 
 def handed_over(tx: Tx) -> dict[str, int]:
     """Units of open runs that were handed over and that nobody has claimed, by stage."""
-    query = (
-        sa.select(stages.c.stage, sa.func.count().label("units"))
-        .join(runs, runs.c.id == stages.c.run_id)
-        .where(runs.c.state == "open", stages.c.state == PENDING, stages.c.issued_at.is_not(None))
-        .group_by(stages.c.stage)
-    )
-    return {row.stage: int(row.units) for row in tx.conn.execute(query)}
+    return {row.stage: int(row.units) for row in tx.conn.execute(_HANDED_OVER)}
 
 
 def stage_seconds(tx: Tx, config: str) -> dict[str, float]:
@@ -400,11 +405,8 @@ def mark_unissued(tx: Tx, run_id: str, stage: str, units: Sequence[str]) -> None
 def _set_issued(
     tx: Tx, run_id: str, stage: str, units: Sequence[str], issued_at: float | None
 ) -> None:
-    tx.conn.execute(
-        stages.update()
-        .where(stages.c.run_id == run_id, stages.c.stage == stage, stages.c.unit.in_(units))
-        .values(issued_at=issued_at)
-    )
+    of = {"of_run": run_id, "of_stage": stage, "units": list(units), "issued_at": issued_at}
+    tx.conn.execute(_ISSUED, of)
 
 
 def expire_claims(tx: Tx, run_id: str, dead: Callable[[str], bool]) -> int:

@@ -45,9 +45,31 @@ class Load:
 
 def loads(tx: Tx, patience: float) -> list[Load]:
     """Each open run at its stage, oldest first; `patience`: seconds after which what was handed over counts as lost."""
-    sent = sa.and_(stages.c.state == PENDING, stages.c.issued_at > tx.now - patience)
+    found: dict[str, Load] = {}
+    for row in tx.conn.execute(_loads(), {"since": tx.now - patience}):
+        if row.id in found or row.settled == row.units:
+            continue
+        found[row.id] = Load(
+            run_id=row.id,
+            config=row.config,
+            iteration=row.iteration,
+            priority=row.priority,
+            stage=row.stage,
+            units=row.units,
+            settled=row.settled,
+            running=row.running,
+            sent=row.sent,
+            fresh=row.units - row.settled - row.running - row.sent,
+            seconds=None if row.seconds is None else max(0.0, float(row.seconds)),
+        )
+    return list(found.values())
+
+
+@cache
+def _loads() -> sa.Select[Any]:
+    sent = sa.and_(stages.c.state == PENDING, stages.c.issued_at > sa.bindparam("since"))
     took = stages.c.finished_at - stages.c.claimed_at
-    query = (
+    return (
         sa.select(
             runs.c.id,
             runs.c.config,
@@ -73,24 +95,6 @@ def loads(tx: Tx, patience: float) -> list[Load]:
         )
         .order_by(runs.c.opened_at, runs.c.id, stages.c.position)
     )
-    found: dict[str, Load] = {}
-    for row in tx.conn.execute(query):
-        if row.id in found or row.settled == row.units:
-            continue
-        found[row.id] = Load(
-            run_id=row.id,
-            config=row.config,
-            iteration=row.iteration,
-            priority=row.priority,
-            stage=row.stage,
-            units=row.units,
-            settled=row.settled,
-            running=row.running,
-            sent=row.sent,
-            fresh=row.units - row.settled - row.running - row.sent,
-            seconds=None if row.seconds is None else max(0.0, float(row.seconds)),
-        )
-    return list(found.values())
 
 
 def _count(condition: sa.ColumnElement[bool]) -> sa.Function[int]:
@@ -99,9 +103,16 @@ def _count(condition: sa.ColumnElement[bool]) -> sa.Function[int]:
 
 def device_seconds(tx: Tx, since: float) -> dict[str, float]:
     """Seconds that devices worked for each config since then: what is done, and what is at work now."""
+    found = tx.conn.execute(_device_seconds(), {"since": since, "now": tx.now})
+    return {row.config: max(0.0, float(row.seconds)) for row in found}
+
+
+@cache
+def _device_seconds() -> sa.Select[Any]:
+    since, now = sa.bindparam("since", type_=sa.Float), sa.bindparam("now", type_=sa.Float)
     start = sa.case((stages.c.claimed_at < since, since), else_=stages.c.claimed_at)
-    end = sa.case((stages.c.state == RUNNING, tx.now), else_=stages.c.finished_at)
-    query = (
+    end = sa.case((stages.c.state == RUNNING, now), else_=stages.c.finished_at)
+    return (
         sa.select(runs.c.config, sa.func.sum(end - start).label("seconds"))
         .join(runs, runs.c.id == stages.c.run_id)
         .where(
@@ -113,7 +124,6 @@ def device_seconds(tx: Tx, since: float) -> dict[str, float]:
         )
         .group_by(runs.c.config)
     )
-    return {row.config: max(0.0, float(row.seconds)) for row in tx.conn.execute(query)}
 
 
 def fresh_units(tx: Tx, run_id: str, stage: str, patience: float, limit: int) -> list[str]:
