@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ringrift.pipeline.scheduling import OPEN, Decision
 from ringrift.pipeline.triggers import POSITIONS, Trigger
@@ -60,34 +60,51 @@ def between(config: str, last: RunRow | None, training: Trigger, around: Around)
     """What a config without an open run waits for.
 
     Where its last run did not lead to a training, what that lacks; the text says too what keeps the
-    next run.
+    next run. The amount is that of the next training wherever the wait itself has none.
     """
     found = _who(config, last, around)
+    if found.need is None:
+        found = replace(found, have=training.have, need=training.need, unit=training.unit)
     if last is None or training.due or found.stage in (NOBODY, FINISHED):
         return found
+    eta = None
+    if training.unit == POSITIONS:
+        eta = _by_runs_like(last, training.need - training.have, around)
     return Wait(
         found.stage,
         f"{training.reason}; next: {found.waits_for}",
         training.have,
         training.need,
         training.unit,
-        _by_runs_like(last, training.need - training.have) if training.unit == POSITIONS else None,
+        eta,
     )
 
 
-def _by_runs_like(last: RunRow, missing: float) -> float | None:
-    """Seconds until so many positions are there, by runs like the last one."""
+def _by_runs_like(last: RunRow, missing: float, around: Around) -> float | None:
+    """Seconds until so many positions are there, by runs like the last one.
+
+    A loop that gives its configs a turn each comes back after one run of each, and a rest after each.
+    """
     made = (last.totals or {}).get("positions", 0)
     if not made or last.closed_at is None:
         return None
-    return math.ceil(missing / made) * (last.closed_at - last.opened_at)
+    each, turns = last.closed_at - last.opened_at, 1
+    for row in _working(around)[:1]:
+        each += float(row.details.get("iteration_cooldown_seconds") or 0.0)
+        turns = max(1, len(row.details.get("configs") or ()))
+    return math.ceil(missing / made) * turns * each
+
+
+def _working(around: Around) -> list[LoopRow]:
+    """The loops beside the master that have not stepped back."""
+    return [row for row in around.loops if row.state not in (loops.STOPPED, loops.DEFERRED)]
 
 
 def _who(config: str, last: RunRow | None, around: Around) -> Wait:
     """Who opens the next run, and what keeps it from that."""
     by_hand = f"`ringrift training-loop --config {config}`"
     master = around.master and around.listed
-    working = [row for row in around.loops if row.state not in (loops.STOPPED, loops.DEFERRED)]
+    working = _working(around)
     if working:
         return _of_loop(config, working[0], around)
     if master and around.auto:

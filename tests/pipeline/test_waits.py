@@ -107,6 +107,22 @@ def test_a_rest_says_how_much_of_it_is_over():
     assert (found.have, found.need, found.unit) == (20.0, 60.0, "seconds")
 
 
+def test_a_loop_with_several_configs_takes_as_long_for_each():
+    """Two runs of this config come after two of the other, each of 600 s with a rest of 60 s."""
+    row = loop(loops.RUNNING, config="square8:2")
+    row = dataclasses.replace(
+        row, details={"configs": ["hex8:2", "square8:2"], "iteration_cooldown_seconds": 60.0}
+    )
+    found = between("hex8:2", COLLECTED, TOO_FEW, dataclasses.replace(ALONE, loops=[row]))
+    assert found.eta_seconds == 2 * 2 * 660.0
+
+
+def test_the_amount_is_that_of_the_next_training():
+    """Where nobody works on a config, too; but nothing is promised then."""
+    found = between("hex8:2", COLLECTED, TOO_FEW, ALONE)
+    assert (found.have, found.need, found.eta_seconds) == (6200, 10_000, None)
+
+
 def test_a_deferred_loop_leaves_its_configs_to_the_master():
     """The master's decision counts; where the master does not work on the config, the loop's reason does."""
     row = loop(loops.DEFERRED, reason="host:2 holds the master lease")
