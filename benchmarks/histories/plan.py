@@ -26,8 +26,9 @@ class Plan:
     blows: float
     #: Whether there are beats: always; until the troubles end, when they are killed for good; never.
     beats: str = ALWAYS
-    #: Whether there is a continuous loop, and whether it works beside a master, too.
-    loop: bool = False
+    #: Processes of the continuous loop, of which one works and the others stand by; whether it works beside a master,
+    #: too.
+    loops: int = 0
     force: bool = False
 
 
@@ -40,7 +41,7 @@ def plan_of(seed: int | str) -> Plan:
         return 0.0 if rng.random() < 0.25 else most * rng.random() ** 2
 
     shards = rng.randint(1, 3)
-    loop = rng.random() < 0.4
+    loops = rng.choice((0, 0, 0, 1, 2))
     mood = rng.choices(("mixed", "sleepy", "deadly"), (6, 2, 1))[0]
     if mood == "sleepy":  # whoever did something may wake up long after it
         faults = Faults(stop=0.1, switch=0.1, spoil=rng.choice((0.0, 0.5)))
@@ -66,7 +67,7 @@ def plan_of(seed: int | str) -> Plan:
         trouble=rng.uniform(200, 1500),
         faults=faults,
         blows=rng.choice((60, 300, 1e9)),
-        beats=rng.choice((ALWAYS, UNTIL_THE_END, UNTIL_THE_END, NEVER)) if loop else ALWAYS,
-        loop=loop,
-        force=loop and rng.random() < 0.15,
+        beats=rng.choice((ALWAYS, UNTIL_THE_END, UNTIL_THE_END, NEVER)) if loops else ALWAYS,
+        loops=loops,
+        force=loops > 0 and rng.random() < 0.15,
     )

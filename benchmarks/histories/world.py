@@ -1,7 +1,7 @@
 """A cluster in which everything goes wrong, around the real coordination.
 
     2 beats      hold or want the master lease, and send ticks that carry its fence
-    a loop       the continuous one, in some histories: steps back for a master, takes over without one
+    0-2 loops    continuous ones, of which one works: it steps back for a master, takes over without one
     2 control, 1 cpu and 2 gpu workers, each a process that does one message at a time
     a stranger   delivers stages that nobody asked for, and looks at runs without any fence
 
@@ -160,8 +160,8 @@ class World:
             self._start_worker(name, queue)
         for name in ("beat1", "beat2") if plan.beats != NEVER else ():
             self._start_beat(name)
-        if plan.loop:
-            self._start_loop()
+        for number in range(plan.loops):
+            self._start_loop(f"loop{number + 1}")
         if plan.blows < 1e8:
             self.sim.at(plan.blows, self._blow)
         return self
@@ -223,8 +223,8 @@ class World:
             return
         self.sim.at(self.sim.rng.uniform(1, 120), lambda: self._start_beat(name, starts + 1))
 
-    def _start_loop(self, starts: int = 1) -> None:
-        process = self.sim.new_process(f"loop.{starts}", "l")
+    def _start_loop(self, name: str, starts: int = 1) -> None:
+        process = self.sim.new_process(name if starts == 1 else f"{name}.{starts}", "l")
         found = LoopProcess(self.sim, process)
         ctx = self._context(process, lambda: found.stopping)
 
@@ -232,13 +232,13 @@ class World:
             found.run(ctx, RedisClient(self.broker), self.dispatcher, self.plan)
             self.sim.kill(process)  # it has ended by itself
 
-        process.on_death = lambda: self._loop_died(found, starts)
+        process.on_death = lambda: self._loop_died(found, name, starts)
         self.loops.append(found)
         self.sim.spawn(process, work, self.sim.rng.random() * 60)
 
-    def _loop_died(self, found: LoopProcess, starts: int) -> None:
+    def _loop_died(self, found: LoopProcess, name: str, starts: int) -> None:
         self.loops.remove(found)
-        self.sim.at(self.sim.rng.uniform(1, 300), lambda: self._start_loop(starts + 1))
+        self.sim.at(self.sim.rng.uniform(1, 300), lambda: self._start_loop(name, starts + 1))
 
     def _beat(self, process: Process) -> None:
         """As `LeasedScheduler`: hold the lease or stand by; send what is due with its fence."""
