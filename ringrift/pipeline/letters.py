@@ -201,7 +201,9 @@ def _json(raw: bytes, what: str) -> Any:
 
 def _part(whole: Mapping[str, Any], name: str, kind: type) -> Any:
     """What must be there, and be of a kind."""
-    if not isinstance(whole.get(name), kind):
+    if whole.get(name) is None:
+        raise _Unreadable(f"it has no {name}")
+    if not isinstance(whole[name], kind):
         raise _Unreadable(f"its {name} is {shown(whole.get(name))}, not a {kind.__name__}")
     return whole[name]
 

@@ -15,7 +15,7 @@ BAD = {
     "no JSON": (b"\x80\x04\x95 pickled", "is no JSON"),
     "too deep": (b"[" * 100_000, "too deep"),
     "no object": (b"[1, 2]", "no JSON object"),
-    "nothing in it": (b"{}", "its headers is None"),
+    "nothing in it": (b"{}", "it has no headers"),
 }
 
 

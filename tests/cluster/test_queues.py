@@ -15,7 +15,7 @@ pytestmark = pytest.mark.processes
 #: What somebody may put into a queue, and a word of what is said of it.
 POISON = {
     b"\x80\x04\x95 pickled": "is no JSON",
-    b"{}": "its headers is None",
+    b"{}": "it has no headers",
     json.dumps(
         {
             "body": "W1tdLCB7fSwgbnVsbF0=",  # [[], {}, null]
