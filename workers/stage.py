@@ -9,7 +9,11 @@ from celery.utils.log import get_task_logger
 
 from ringrift.errors import Interrupted, RingRiftError
 from ringrift.pipeline import beside as matches_beside
+from ringrift.pipeline.dispatcher import current_dispatcher
+from ringrift.pipeline.feeding import feed
+from ringrift.pipeline.scheduling import PLAYED
 from ringrift.pipeline.stages import run_stage
+from ringrift.pipeline.task import DONE
 from ringrift.settings.trace import traced
 from ringrift.store.ids import task_id
 from workers import watchdog
@@ -27,7 +31,18 @@ def work(stage: str, run_id: str, unit: str = "") -> dict[str, Any]:
     """
     trace = {"run": run_id, "stage": stage, "shard": unit, "task": task_id(run_id, stage, unit)}
     with traced(**{key: value[:12] for key, value in trace.items()}):
-        return _work(stage, run_id, unit)
+        outcome = _work(stage, run_id, unit)
+        if stage == PLAYED and outcome["state"] == DONE:
+            _send_next()
+        return outcome
+
+
+def _send_next() -> None:
+    """A shard is done, so the queue has room: send the next ones, whether or not any loop looks just now."""
+    try:
+        feed(context().ledger, current_dispatcher())
+    except (RingRiftError, OSError) as error:  # a loop's next look makes up for it
+        log.warning("no shards sent: %s", error)
 
 
 def _work(stage: str, run_id: str, unit: str) -> dict[str, Any]:

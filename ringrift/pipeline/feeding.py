@@ -2,7 +2,8 @@
 
 A queue that held whole runs would be served in the order in which they were opened, for hours. So
 the ledger keeps the shards, and whoever brings a run forward (a tick, the relay, the reconciler, a
-loop) also sends what the queue has room for, of whichever run is next (`pipeline.scheduling`).
+loop) or has played a shard also sends what the queue has room for, of whichever run is next
+(`pipeline.scheduling`). Workers so go on to the end of a run's selfplay though no loop is there.
 """
 
 from __future__ import annotations

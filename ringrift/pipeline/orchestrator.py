@@ -13,9 +13,11 @@ from dataclasses import dataclass
 
 import structlog
 
+from ringrift.pipeline import telemetry
 from ringrift.pipeline.dispatcher import REISSUE_SECONDS, Dispatcher, Issue, filling_of
 from ringrift.pipeline.events import run_failed
 from ringrift.pipeline.feeding import feed, hand_over
+from ringrift.pipeline.scheduling import PLAYED
 from ringrift.pipeline.owner import is_dead
 from ringrift.store import runs, stages
 from ringrift.store.ledger import Fence, Ledger, Tx
@@ -93,7 +95,7 @@ def decide(
 
 def _is_fed(row: StageRow) -> bool:
     """A shard that nobody has claimed."""
-    return row.stage == "selfplay" and row.state == PENDING
+    return row.stage == PLAYED and row.state == PENDING
 
 
 def _due(row: StageRow, now: float, reissue_seconds: float) -> bool:
@@ -146,6 +148,7 @@ def advance(
     for command in commands:
         if isinstance(command, Close):
             log.error("run closed as failed", run=command.run_id[:12], reason=command.reason)
+            telemetry.tell_if_closed(ledger, command.run_id)
             continue
         hand_over(ledger, dispatcher, command, fence)
     if fed and feeding and any(_is_fed(row) for row in view.rows):

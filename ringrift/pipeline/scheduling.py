@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from ringrift.configs import Config
 from ringrift.pipeline import capacity
@@ -33,6 +33,9 @@ from ringrift.store.work import Load
 #: Actions: open a run; send shards of its open run; its open run is at work; another's turn comes first; it has done
 #: its iterations; the loop opens nothing by itself for it; it is none of the loop's configs.
 OPEN, SEND, WORK, WAIT, DONE, OFF, ASIDE = "open", "send", "work", "wait", "done", "off", "aside"
+
+#: Stage whose units are sent some at a time.
+PLAYED: Final = "selfplay"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class RunView:
     @property
     def plays(self) -> bool:
         """Whether it has games left to play."""
-        return self.load.stage == "selfplay"
+        return self.load.stage == PLAYED
 
     @property
     def left(self) -> int:
@@ -220,8 +223,8 @@ def _figures(view: View, one: ConfigView, send: int) -> dict[str, Any]:
         "slots": view.slots,
         "run": None if load is None else load.run_id,
         "stage": None if load is None else load.stage,
-        "shards_left": None if load is None or load.stage != "selfplay" else load.fresh,
-        "shards_sent": None if load is None or load.stage != "selfplay" else load.sent,
+        "shards_left": None if load is None or load.stage != PLAYED else load.fresh,
+        "shards_sent": None if load is None or load.stage != PLAYED else load.sent,
         "send": send,
         "training_due": one.training.due,
         "training": one.training.reason,
@@ -312,7 +315,7 @@ def _unit_seconds(tx: Tx, settings: Settings, load: Load) -> float:
     """What a unit takes: as those of the run did, else by the speed of the config's last shards, else as planned."""
     if load.seconds is not None:
         return load.seconds
-    if load.stage == "selfplay":
+    if load.stage == PLAYED:
         start = models.get_model(tx, runs.get_run(tx, load.run_id).start_model)
         untrained = start is not None and start.kind == models.INITIAL
         speed = games.games_per_second(tx, load.config, untrained=untrained)
