@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -12,7 +13,7 @@ import structlog
 
 from ringrift.configs import Config
 from ringrift.errors import BadInput, Interrupted, RingRiftError
-from ringrift.pipeline import model_files
+from ringrift.pipeline import model_files, telemetry
 from ringrift.pipeline.context import Context, StageReport
 from ringrift.pipeline.events import PIPELINE, Kind, blob_quarantined
 from ringrift.pipeline.heartbeat import Work
@@ -141,8 +142,18 @@ def perform(
     }
     with ctx.ledger.read() as tx:
         run = runs.get_run(tx, run_id)
+    begun = time.time()
     with traced(**trace):
-        return _perform(ctx, run, claim, trace, do)
+        try:
+            outcome = _perform(ctx, run, claim, trace, do)
+        except BaseException:
+            telemetry.tell_attempt(run, claim, begun, time.time(), "released", {})
+            raise
+    figures = {"error": outcome.error} if outcome.error else outcome.result or {}
+    telemetry.tell_attempt(run, claim, begun, time.time(), outcome.state, figures)
+    if outcome.state == DONE:
+        telemetry.tell_if_closed(ctx.ledger, run_id)
+    return outcome
 
 
 def _perform(

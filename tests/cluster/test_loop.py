@@ -11,6 +11,7 @@ from ringrift.broker.address import client_of
 from ringrift.store.events import list_events
 from ringrift.store.stages import stages_of
 from tests.cluster.conftest import SmallStack, family
+from tests.collector import attributes, collecting
 
 pytestmark = pytest.mark.processes
 
@@ -141,8 +142,14 @@ def test_broker_killed_in_the_middle(home):
 
 
 def test_one_trace_through_workers(home):
-    """With the variable set, logs of workers and events of a run carry run, shard, task and attempt."""
-    with SmallStack(home, RINGRIFT_TRACE_DEBUG="1") as stack:
+    """With the variable set, logs of workers and events of a run carry run, shard, task and attempt.
+
+    So do the spans that every worker sends, which are one trace.
+    """
+    with (
+        collecting() as collector,
+        SmallStack(home, RINGRIFT_TRACE_DEBUG="1", **collector.environ) as stack,
+    ):
         run = check(stack)
         with stack.read() as tx:
             told = list_events(tx, run_id=run.id, limit=1000)
@@ -155,3 +162,9 @@ def test_one_trace_through_workers(home):
         lines = stack.log_of("cpu").read_text().splitlines()
         ours = [line for line in lines if f"run='{run.id[:12]}'" in line]
         assert any("stage='export'" in line and "task='" in line for line in ours)
+        with stack.read() as tx:
+            units = {(row.stage, row.unit) for row in stages_of(tx, run.id)}
+        stack.until(lambda: len(collector.spans) > len(units), "the spans of all units and the run")
+        assert {span.trace_id.hex() for span in collector.spans} == {run.id[:32]}
+        sent = [attributes(span) for span in collector.spans]
+        assert {(one["stage"], one["unit"]) for one in sent if "stage" in one} == units
