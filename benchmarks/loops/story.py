@@ -176,16 +176,12 @@ class Story:
 
     def killed(self) -> None:
         """kill -9 of the master; its lease expires, and the continuous loop takes over."""
-        self._running.pop("master").kill()
         self.told.marks["killed"] = time.time()
-        self.see(
-            "killed", "kill -9 of the master loop. Nobody tells of it; its lease still stands."
-        )
-        self.until(lambda: self.holder(MASTER) is None, "the expiry of the master's lease")
-        self.told.marks["expired"] = time.time()
+        self._running.pop("master").kill()
+        self.see("killed", "kill -9 of the master loop, which could tell nobody.")
         self.until(lambda: self.resumptions() == 1, "the continuous loop's taking over")
         self.see(
-            "taken over", "The lease ran out. The continuous loop looked again, and took over."
+            "taken over", "The lease ran out; the continuous loop looked again, and took over."
         )
 
     def carried(self) -> None:

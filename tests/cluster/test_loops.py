@@ -13,17 +13,8 @@ pytestmark = pytest.mark.processes
 def test_the_continuous_loop_defers_takes_over_and_yields(home, tmp_path, capfd):
     """Master, deferral, kill -9, taking over, the master's return, yielding: all of it holds, and the page tells it."""
     page = tmp_path / "loops.md"
-    arguments = [
-        "--minutes",
-        "0",
-        "--config",
-        "hex8:2",
-        "--config",
-        "square8:3",
-        "--patience",
-        "240",
-    ]
-    code = main([*arguments, "--home", str(home), "--report", str(page)])
+    short = ["--minutes", "0", "--config", "hex8:2", "--patience", "200"]
+    code = main([*short, "--home", str(home), "--report", str(page)])
     text = page.read_text()
     assert code == 0, capfd.readouterr().out + text
     steps = re.findall(r"^### \S+ (.*)$", text, flags=re.MULTILINE)
