@@ -11,7 +11,7 @@ from typing import IO
 from ringrift.errors import BadInput
 
 #: `lock_holder` shares the lock for microseconds: after so many seconds it has let go.
-LOOK_SECONDS = 0.02
+GLANCE_SECONDS = 0.02
 
 
 def take_lock(path: Path, held: str) -> IO[str]:
@@ -42,7 +42,7 @@ def _locked(stream: IO[str]) -> bool:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if not last:
-                time.sleep(LOOK_SECONDS)
+                time.sleep(GLANCE_SECONDS)
         else:
             return True
     return False

@@ -13,14 +13,12 @@ import typer
 
 from ringrift.broker.lock import lock_holder
 from ringrift.cli.continuous import LOCK as CONTINUOUS_LOCK
+from ringrift.cli.joining import LOOK_SECONDS
 from ringrift.cli.stack import LOCK, MASTER_LOCK
 from ringrift.errors import NotReached
 from ringrift.settings import home
 
 app = typer.Typer(add_completion=False)
-
-#: Seconds between two looks whether a process has ended.
-LOOK_SECONDS = 0.1
 
 
 @app.command()

@@ -27,7 +27,7 @@ OWN: Final = ("loop.profile", "cluster.flower_port", "storage.min_free_mib")
 #: Differing keys that are named.
 NAMED: Final = 3
 
-#: Seconds between two looks for a broker that is being started.
+#: Seconds between two looks at a process that starts or ends.
 LOOK_SECONDS: Final = 0.1
 
 #: Seconds that workers have to say which queues they take.
