@@ -174,9 +174,9 @@ def _dry_run(settings: Settings, as_json: bool, flower: bool) -> int:
     width = shutil.get_terminal_size((120, 24)).columns
     typer.echo("\n".join([*foreseen.lines(width), "", "decisions now"]))
     for one in decided:
-        about = f"  {one.config:<12} {one.action}: "
+        head = f"  {one.config:<12} {one.action}: "
         typer.echo(
-            textwrap.fill(one.reason, width, initial_indent=about, subsequent_indent=" " * 15)
+            textwrap.fill(one.reason, width, initial_indent=head, subsequent_indent=" " * 15)
         )
     typer.echo("\nnothing was started or written")
     return 0
