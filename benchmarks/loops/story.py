@@ -131,7 +131,7 @@ class Story:
         try:
             for step in (*steps, self.back, self.led_again):
                 step()
-        except NotSeen as error:
+        except (NotSeen, RingRiftError) as error:
             self.told.broken = str(error)
         except KeyboardInterrupt:
             self.told.broken = "interrupted"
