@@ -25,6 +25,8 @@ PROGRAM: Final = (
     switches.TRACE_DEBUG,
     switches.UNIFIED_LOOP_LEGACY,
     "RINGRIFT_KERNEL_CACHE",
+    "RINGRIFT_EVENT_KIND",  # set for hooks, which may call our commands
+    "RINGRIFT_EVENT_SEQ",
 )
 
 #: Of what builds, tests and measures it.
@@ -34,6 +36,8 @@ WORKSHOP: Final = (
     "RINGRIFT_FUZZ_MEMORY",
     "RINGRIFT_TEST_POSTGRES",
     "RINGRIFT_TEST_HOLD",
+    "RINGRIFT_TEST_BY",
+    "RINGRIFT_TEST_REISSUE",
 )
 
 
