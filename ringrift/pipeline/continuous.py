@@ -397,7 +397,7 @@ class ContinuousLoop:
         until = self._ctx.clock() + seconds
         while True:
             if self._asked():
-                raise Interrupted("interrupted")
+                raise Interrupted("stopped by Ctrl-C or SIGTERM; open runs are kept")
             rest = until - self._ctx.clock()
             if rest <= 0:
                 return
