@@ -107,7 +107,7 @@ def play(place: Place, plot: Plot, report: Path | None, *, keep: bool) -> int:
     print(f"state directory {place.home}", flush=True)
     told = Story(place, plot, lambda line: print(line, flush=True)).play()
     book = Book.read(place, plot)
-    checks = judge(told, book)
+    checks = judge(told, book, place.configs)
     text = page(told, book, checks, place, plot)
     if report is None:
         print(text)

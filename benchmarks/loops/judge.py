@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -78,10 +79,10 @@ class Book:
         return f"master, fence {fences[-1]}" if fences else "master"
 
 
-def judge(told: Told, book: Book) -> list[Check]:
+def judge(told: Told, book: Book, configs: Sequence[str]) -> list[Check]:
     """All checks."""
     checks = [Check("every step was reached", told.broken is None, told.broken or "all of them")]
-    return [*checks, *_leases(book), *_runs(told, book), *_surroundings(told)]
+    return [*checks, *_leases(book), *_runs(told, book, configs), *_surroundings(told)]
 
 
 def _leases(book: Book) -> Iterator[Check]:
@@ -107,7 +108,14 @@ def _leases(book: Book) -> Iterator[Check]:
     )
 
 
-def _runs(told: Told, book: Book) -> Iterator[Check]:
+def _runs(told: Told, book: Book, configs: Sequence[str]) -> Iterator[Check]:
+    closed = Counter(run.config for run in book.runs if run.state == runs.CLOSED)
+    promoted = sum(run.outcome == runs.PROMOTED for run in book.runs)
+    yield Check(
+        "each config came through iterations",
+        all(closed[config] for config in configs),
+        ", ".join(f"{config}: {closed[config]}" for config in configs) + f"; {promoted} promotions",
+    )
     own = [run for run in book.runs if book.opener(run) == CONTINUOUS]
     early = [run for run in own if not book.leads(run.opened_at)]
     yield Check(

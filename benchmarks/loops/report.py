@@ -121,7 +121,10 @@ def _times(told: Told, book: Book) -> Iterator[str]:
         "| at | master lease | continuous loop |",
         "| --- | --- | --- |",
     )
-    for at, master, loop in told.changes:
+    changes = list(told.changes)
+    if "killed" in told.marks:
+        changes.append((told.marks["killed"], "**kill -9** of its holder", ""))
+    for at, master, loop in sorted(changes):
         yield f"| {_clock(at - told.started)} | {master} | {loop} |"
     killed, resumed = told.marks.get("killed"), book.resumed()
     if killed is None or resumed is None:

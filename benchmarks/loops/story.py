@@ -170,8 +170,8 @@ class Story:
         self.see("deferred", "A continuous loop was started; it found the master, and defers.")
 
     def led(self) -> None:
-        """A while of the master's work."""
-        self.work(lambda: self.count(runs.CLOSED) > 0, "the end of a run")
+        """A while of the master's work, until each config came through an iteration."""
+        self.work(lambda: self.closed() >= set(self.place.configs), "a run of each config")
         self.see("led", "The master worked for a while; the continuous loop looked on.")
 
     def killed(self) -> None:
@@ -337,6 +337,11 @@ class Story:
         """Runs in a state."""
         with self.ledger.read() as tx:
             return sum(run.state == state for run in runs.all_runs(tx))
+
+    def closed(self) -> set[str]:
+        """Configs with a run that came to its end."""
+        with self.ledger.read() as tx:
+            return {run.config for run in runs.all_runs(tx) if run.state == runs.CLOSED}
 
     def own_runs(self) -> int:
         """Runs that the continuous loop opened."""
