@@ -4,7 +4,7 @@ minimal    what a run needs: broker, one gpu worker, cpu, control, and beat that
 standard   also a gpu worker for each device or core, shadow matches, upkeep
 full       also tournaments, and Flower
 
-Which steps of beat belong to which is in beat_schedule.py, which processes in ringrift/cli/stack.py.
+Which steps of beat belong to which is in beat_schedule.py, which processes in ringrift/cli/roles.py.
 """
 
 from __future__ import annotations
