@@ -25,7 +25,7 @@ from celery import Celery, signals
 from celery.loaders.app import AppLoader
 
 from ringrift.broker.address import broker_address, check_reachable, client_of
-from ringrift.broker.embedded import running_url
+from ringrift.broker.embedded import running_url, unanswering
 from ringrift.celery_deliveries import DeliveryKeeper
 from ringrift.celery_settings import SCHEDULE_MODULE, TASK_MODULES, celery_settings
 from ringrift.celery_transport import Guard
@@ -88,7 +88,10 @@ def master_holder() -> Holder | None:
     Raises BadInput when there is a broker and it does not answer: then nobody can know.
     """
     if not secret(BROKER_URL) and running_url(home()) is None:
-        return None
+        silent = unanswering(home())
+        if silent is None:
+            return None
+        raise BadInput(f"the master lease cannot be read: {silent}")
     address = broker_address(home())
     client = client_of(address.url)
     try:

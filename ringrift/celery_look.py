@@ -13,9 +13,7 @@ from pathlib import Path
 import redis
 
 from ringrift.broker.address import broker_address, client_of, shown
-from ringrift.broker.embedded import running_url
-from ringrift.broker.lock import lock_holder
-from ringrift.broker.place import Place
+from ringrift.broker.embedded import running_url, unanswering
 from ringrift.errors import RingRiftError
 from ringrift.pipeline.lease import read_lease
 from ringrift.pipeline.overview import BrokerLook
@@ -57,13 +55,10 @@ def lists_of(queue: str) -> list[str]:
 
 def _look(home: Path) -> BrokerLook:
     if not secret(BROKER_URL) and running_url(home) is None:
-        owner = lock_holder(Place.of(home).lock)
-        if owner is None:
+        silent = unanswering(home)
+        if silent is None:
             return away("no broker runs here; `ringrift up` starts one", expected=False)
-        return away(
-            f"the embedded broker does not answer; process {owner}, which runs it, starts it again"
-            " when it ends"
-        )
+        return away(silent)
     client = None
     try:
         address = broker_address(home)

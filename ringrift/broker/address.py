@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, unquote, urlencode, urlsplit, urlunsplit
 
 import redis
 
-from ringrift.broker.embedded import running_url
+from ringrift.broker.embedded import running_url, unanswering
 from ringrift.errors import BadInput
 from ringrift.settings.secrets import BROKER_URL, DATABASE_URL, RESULT_BACKEND, secret
 
@@ -45,8 +45,8 @@ class BrokerAddress:
 def broker_address(home: Path, environ: Mapping[str, str] = os.environ) -> BrokerAddress:
     """Find the broker of this process. Connects to none but the home's own socket.
 
-    Raises BadInput when there is none, when it is no Redis, or when it is on another machine and
-    the ledger is not.
+    Raises BadInput when there is none, when the home's own does not answer, when it is no Redis, or
+    when it is on another machine and the ledger is not.
     """
     url = secret(BROKER_URL, environ)
     origin = BROKER_URL
@@ -55,7 +55,8 @@ def broker_address(home: Path, environ: Mapping[str, str] = os.environ) -> Broke
         origin = f"the embedded broker of {home}"
     if not url:
         raise BadInput(
-            f"no broker: set CELERY_BROKER_URL (such as redis://localhost:6379/0), or start"
+            unanswering(home)
+            or f"no broker: set CELERY_BROKER_URL (such as redis://localhost:6379/0), or start"
             f" `ringrift up`, whose broker is found by RINGRIFT_HOME (here {home})"
         )
     _check(url, BROKER_URL)

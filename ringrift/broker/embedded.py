@@ -18,7 +18,7 @@ from typing import IO, Self
 from urllib.parse import quote
 
 from ringrift.broker.guard import guarded
-from ringrift.broker.lock import take_lock
+from ringrift.broker.lock import lock_holder, take_lock
 from ringrift.broker.place import Place
 from ringrift.broker.server import find_server, password_of, socket_of, write_config
 from ringrift.errors import BadInput
@@ -45,6 +45,20 @@ def running_url(home: Path) -> str | None:
         return None
     path = socket_of(place)
     return url_of(path, password) if ask(path, password, "PING") == "+PONG" else None
+
+
+def unanswering(home: Path) -> str | None:
+    """Say of a home's broker that it is there, for ``running_url`` found none; None where nobody runs it.
+
+    It is stopped, overloaded, or just being started again.
+    """
+    owner = lock_holder(Place.of(home).lock)
+    if owner is None:
+        return None
+    return (
+        f"the embedded broker of {home} does not answer; process {owner}, which runs it, starts it"
+        " again when it ends"
+    )
 
 
 class EmbeddedBroker:

@@ -7,7 +7,7 @@ import time
 import typer
 
 from ringrift.broker.address import shown
-from ringrift.broker.embedded import EmbeddedBroker, running_url
+from ringrift.broker.embedded import EmbeddedBroker, running_url, unanswering
 from ringrift.cli.options import Json
 from ringrift.errors import Interrupted, NegativeVerdict
 from ringrift.settings import home
@@ -46,6 +46,7 @@ def _running() -> str:
     found = running_url(home())
     if found is None:
         raise NegativeVerdict(
-            f"no broker runs in {home()}: `ringrift up` or `ringrift broker start`"
+            unanswering(home())
+            or f"no broker runs in {home()}: `ringrift up` or `ringrift broker start`"
         )
     return found

@@ -286,15 +286,21 @@ class Waits:
 
 def say_status(settings: Settings, as_json: bool) -> int:
     """Print what the loop said of itself last, and how old that is."""
+    from ringrift.broker.lock import lock_holder
     from ringrift.pipeline.context import open_context
     from ringrift.pipeline.continuous import NAME
+    from ringrift.pipeline.owner import is_dead
     from ringrift.store import loops
 
     ctx = open_context(settings)
     with ctx.ledger.read() as tx:
         row, now = loops.get_loop(tx, NAME), tx.now
+    # One of this machine has the lock as long as it lives, however long it waits for a broker.
+    there = row is not None and lock_holder(ctx.home / LOCK) is not None
     silent = MISSED * settings.cluster.heartbeat_seconds
-    alive = row is not None and row.state != loops.STOPPED and now - row.updated_at <= silent
+    if row is not None and not there and not is_dead(row.owner):
+        there = now - row.updated_at <= silent
+    alive = row is not None and row.state != loops.STOPPED and there
     if as_json:
         about = None if row is None else {**asdict(row), "alive": alive}
         typer.echo(json.dumps({"home": str(ctx.home), "loop": about}, indent=1))

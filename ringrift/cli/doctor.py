@@ -18,7 +18,7 @@ import typer
 
 from ringrift import __version__
 from ringrift.broker.address import broker_address, check_reachable, shown
-from ringrift.broker.embedded import running_url
+from ringrift.broker.embedded import running_url, unanswering
 from ringrift.cli.options import Json, SettingsFile
 from ringrift.errors import BadInput
 from ringrift.settings import Settings, home, prepare_home
@@ -165,7 +165,7 @@ def _state(settings: Path | None) -> str:
 
 def _broker() -> str:
     own = running_url(home())
-    if not secret(BROKER_URL) and own is None:
+    if not secret(BROKER_URL) and own is None and unanswering(home()) is None:
         return "embedded, not running (CELERY_BROKER_URL is not set)"
     address = broker_address(home())
     check_reachable(address)

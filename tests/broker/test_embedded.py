@@ -11,10 +11,11 @@ import psutil
 import pytest
 import redis
 
-from ringrift.broker.address import client_of
-from ringrift.broker.embedded import EmbeddedBroker, running_url
+from ringrift.broker.address import broker_address, client_of
+from ringrift.broker.embedded import EmbeddedBroker, running_url, unanswering
 from ringrift.broker.place import SOCKET_PATH_LIMIT, Place
 from ringrift.errors import BadInput
+from ringrift.pipeline.deferral import is_unified_loop_running
 
 pytestmark = pytest.mark.processes
 
@@ -54,6 +55,26 @@ def test_running_url_tells_whether_it_runs(tmp_path):
         assert running_url(home) == broker.url
     assert running_url(home) is None
     assert not broker.place.socket.exists()
+
+
+def test_one_that_does_not_answer_is_no_missing_one(tmp_path, monkeypatch):
+    """Of a broker that runs and is deaf it is said who runs it, and nobody knows whether a master is at work."""
+    monkeypatch.setenv("RINGRIFT_HOME", str(tmp_path))
+    monkeypatch.delenv("CELERY_BROKER_URL", raising=False)
+    assert unanswering(tmp_path) is None
+    assert not is_unified_loop_running()
+    with EmbeddedBroker(tmp_path) as broker:
+        assert not is_unified_loop_running()
+        assert broker.pid is not None
+        os.kill(broker.pid, signal.SIGSTOP)
+        try:
+            for asked in (lambda: broker_address(tmp_path), is_unified_loop_running):
+                with pytest.raises(
+                    BadInput, match=f"does not answer; process {os.getpid()}, which runs it"
+                ):
+                    asked()
+        finally:
+            os.kill(broker.pid, signal.SIGCONT)
 
 
 def test_one_owner(broker):

@@ -8,8 +8,12 @@ from ringrift.broker.lock import take_lock
 from ringrift.cli.continuous import LOCK
 from ringrift.cli.main import run
 from ringrift.pipeline import services
-from ringrift.settings import home, prepare_home
+from ringrift.pipeline.context import open_context
+from ringrift.pipeline.loop_config import LoopConfig
+from ringrift.pipeline.owner import owner
+from ringrift.settings import Settings, home, prepare_home
 from ringrift.settings.switches import DISABLE_LOCAL_TASKS
+from ringrift.store.loops import DEFERRED, LoopRow, say
 from tests.pipeline import tiny
 
 LOOP = ["continuous", "--in-process", "--jobs", "1", "--cooldown", "0"]
@@ -57,6 +61,22 @@ def test_a_status_without_a_loop(capsys):
     """Where none ever ran, the status says how to start one."""
     assert run(["continuous", "--status"]) == 0
     assert "`ringrift continuous` starts one" in capsys.readouterr().out
+
+
+def test_one_that_waits_long_for_a_broker_is_not_gone(capsys):
+    """A loop of this machine is gone when its process is, not when it has said nothing for a while."""
+    ctx = open_context(Settings.load())
+    asked = LoopConfig().as_dict()
+    row = LoopRow(
+        "continuous", owner(), DEFERRED, None, "nobody answers", 0.0, None, 0.0, None, asked
+    )
+    with ctx.ledger.write() as tx:
+        say(tx, row)
+    assert run(["continuous", "--status"]) == 0
+    assert "GONE: it was deferred" in capsys.readouterr().out
+    with take_lock(home() / LOCK, "{}"):
+        assert run(["continuous", "--status"]) == 0
+    assert "continuous loop  deferred for" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
