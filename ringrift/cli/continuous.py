@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from ringrift.cli.options import Json, SettingsFile
+from ringrift.cli.options import InProcess, Jobs, Json, SettingsFile
 from ringrift.errors import BadInput
 
 if TYPE_CHECKING:
@@ -64,13 +64,8 @@ def continuous(
     force: Annotated[
         bool, typer.Option("--force", help="work beside a master loop (not recommended)")
     ] = False,
-    in_process: Annotated[
-        bool, typer.Option("--in-process", help="work here, without broker and workers")
-    ] = False,
-    jobs: Annotated[
-        int | None,
-        typer.Option("--jobs", min=1, help="processes of --in-process (default: one per core)"),
-    ] = None,
+    in_process: InProcess = False,
+    jobs: Jobs = None,
     show: Annotated[
         bool, typer.Option("--status", help="say what the loop does, and start nothing")
     ] = False,

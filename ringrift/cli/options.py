@@ -38,6 +38,17 @@ ProfileName = Annotated[
     ),
 ]
 
+#: A loop that needs nobody else.
+InProcess = Annotated[
+    bool, typer.Option("--in-process", help="work here, without broker and workers")
+]
+
+#: How many processes it has then.
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", min=1, help="processes of --in-process (default: one per core)"),
+]
+
 #: Machine-readable output.
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ringrift.cli.options import SettingsFile
+from ringrift.cli.options import InProcess, Jobs, SettingsFile
 from ringrift.errors import BadInput
 
 if TYPE_CHECKING:
@@ -47,13 +47,8 @@ def training_loop(
     minutes: Annotated[
         float | None, typer.Option("--minutes", min=0.0, help="end after so long")
     ] = None,
-    in_process: Annotated[
-        bool, typer.Option("--in-process", help="work here, without broker and workers")
-    ] = False,
-    jobs: Annotated[
-        int | None,
-        typer.Option("--jobs", min=1, help="processes of --in-process (default: one per core)"),
-    ] = None,
+    in_process: InProcess = False,
+    jobs: Jobs = None,
     until_promotion: Annotated[
         bool, typer.Option("--until-promotion", help="end with the first promotion")
     ] = False,
