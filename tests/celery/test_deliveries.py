@@ -6,19 +6,11 @@ import pytest
 from kombu import Connection, Queue
 
 from ringrift.broker.address import client_of
-from ringrift.broker.embedded import EmbeddedBroker
 from ringrift.celery_deliveries import renew
 
 pytestmark = pytest.mark.processes
 
 QUEUE = Queue("work", routing_key="work")
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    """A broker's URL."""
-    with EmbeddedBroker(tmp_path_factory.mktemp("home")) as broker:
-        yield broker.url
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from celery import Celery
 from kombu import Connection, Consumer, Queue
 
 from ringrift.broker.address import client_of
-from ringrift.broker.embedded import EmbeddedBroker
 from ringrift.pipeline.dispatcher import Issue
 from ringrift.pipeline.queues import BESIDE, HEAVY, LIGHT, URGENT
 from ringrift.store.stages import ORDER
@@ -14,13 +13,6 @@ from workers.flows import flows, signature
 QUEUE = Queue("work", routing_key="work")
 
 RUN = "a" * 64
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    """A broker's URL."""
-    with EmbeddedBroker(tmp_path_factory.mktemp("home")) as broker:
-        yield broker.url
 
 
 class Worker:

@@ -4,35 +4,10 @@ import time
 
 import pytest
 
-from ringrift.broker.address import client_of
-from ringrift.broker.embedded import EmbeddedBroker
 from ringrift.pipeline.letters import ASIDE, ASIDE_LIST, HELD, WAITING
-from tests.celery.letters import BAD, RUN, connected, queues, send
+from tests.celery.letters import BAD, RUN, queues, send
 
 pytestmark = pytest.mark.processes
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    """A broker's URL."""
-    with EmbeddedBroker(tmp_path_factory.mktemp("home")) as broker:
-        yield broker.url
-
-
-@pytest.fixture
-def client(url):
-    """A client of the broker, emptied."""
-    client = client_of(url)
-    client.flushall()
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def connection(url, client, celery_app):
-    """A connection of ours."""
-    with connected(url, celery_app) as connection:
-        yield connection
 
 
 def test_each_priority_is_a_list_that_is_seen(celery_app, connection):

@@ -6,8 +6,6 @@ import time
 import pytest
 from kombu import Connection as PlainConnection
 
-from ringrift.broker.address import client_of
-from ringrift.broker.embedded import EmbeddedBroker
 from ringrift.celery_transport import Transport
 from ringrift.pipeline.letters import ASIDE_LIST, DELIVERIES
 from tests.celery.letters import BAD, RUN, connected, send, sound
@@ -28,22 +26,6 @@ WRONG = {
     "wrong type": ({"body": [[7], {}, None]}, "run_id of gpu.train is 7, not of type str"),
     "no time": ({"headers__expires": "tomorrow"}, "no time in ISO 8601"),
 }
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    """A broker's URL."""
-    with EmbeddedBroker(tmp_path_factory.mktemp("home")) as broker:
-        yield broker.url
-
-
-@pytest.fixture
-def client(url):
-    """A client of the broker, emptied."""
-    client = client_of(url)
-    client.flushall()
-    yield client
-    client.close()
 
 
 def aside(client):
