@@ -10,6 +10,9 @@ from benchmarks.histories.scheduler import Faults
 #: Beats.
 ALWAYS, UNTIL_THE_END, NEVER = "always", "until the end", "never"
 
+#: What goes wrong: a little of everything; processes sleep long and often; they die, and messages with them.
+MOODS = ("mixed", "sleepy", "deadly")
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -33,7 +36,7 @@ class Plan:
 
 
 def plan_of(seed: int | str) -> Plan:
-    """A plan."""
+    """A plan; that of a seed such as "sleepy/3" is of this mood."""
     rng = random.Random(f"plan {seed}")
 
     def often(most: float) -> float:
@@ -42,7 +45,9 @@ def plan_of(seed: int | str) -> Plan:
 
     shards = rng.randint(1, 3)
     loops = rng.choice((0, 0, 0, 1, 2))
-    mood = rng.choices(("mixed", "sleepy", "deadly"), (6, 2, 1))[0]
+    mood = rng.choices(MOODS, (6, 2, 1))[0]
+    if isinstance(seed, str) and seed.partition("/")[0] in MOODS:
+        mood = seed.partition("/")[0]
     if mood == "sleepy":  # whoever did something may wake up long after it
         faults = Faults(stop=0.1, switch=0.1, spoil=rng.choice((0.0, 0.5)))
     elif mood == "deadly":
