@@ -25,7 +25,7 @@ def check_opt_in() -> None:
     if not switched_on(UNIFIED_LOOP_LEGACY):
         raise BadInput(
             "the unified loop is the older style, one process and one stage at a time: use the master "
-            f"loop, `ringrift up`, or set {UNIFIED_LOOP_LEGACY}=1 to have it all the same"
+            f"loop, `ringrift master-loop`, or set {UNIFIED_LOOP_LEGACY}=1 to have it all the same"
         )
 
 

@@ -121,7 +121,7 @@ def _who(config: str, last: RunRow | None, around: Around) -> Wait:
         return Wait(NOBODY, f"somebody to ask: training.auto_trigger is off; {by_hand}")
     if around.master is None:
         return Wait(NOBODY, f"the broker, to know whether a master loop is at work; or {by_hand}")
-    return Wait(NOBODY, f"a loop: none is at work; `ringrift up`, or {by_hand}")
+    return Wait(NOBODY, f"a loop: none is at work; `ringrift master-loop`, or {by_hand}")
 
 
 def _of_master(last: RunRow | None, around: Around) -> Wait:

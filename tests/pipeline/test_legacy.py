@@ -58,7 +58,7 @@ def test_refused_without_the_variable(capsys):
     """Without the opt-in nothing begins, and one line names the variable and the master loop."""
     assert command(LOOP) == 2
     said = capsys.readouterr()
-    assert "`ringrift up`" in said.err
+    assert "`ringrift master-loop`" in said.err
     assert f"{UNIFIED_LOOP_LEGACY}=1" in said.err
     assert not home().exists()
 

@@ -63,7 +63,7 @@ def test_too_few_positions_are_told_with_figures_and_an_estimate():
 @pytest.mark.parametrize(
     ("around", "stage", "said"),
     [
-        (ALONE, "nobody", "`ringrift up`, or `ringrift training-loop --config hex8:2`"),
+        (ALONE, "nobody", "`ringrift master-loop`, or `ringrift training-loop --config hex8:2`"),
         (dataclasses.replace(ALONE, master=None), "nobody", "the broker, to know"),
         (dataclasses.replace(MASTER, listed=False), "nobody", "none of the master's loop.configs"),
         (dataclasses.replace(MASTER, auto=False), "nobody", "training.auto_trigger is off"),
