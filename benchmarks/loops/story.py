@@ -112,6 +112,13 @@ class NotSeen(Exception):
     """What must come of a step did not come."""
 
 
+def held(holder: Holder | None) -> str:
+    """How a lease is held: a new holder has no number before SQL has given it one."""
+    if holder is None:
+        return "nobody"
+    return f"fence {holder.fence}" if holder.fence else "being taken"
+
+
 class Story:
     """Does the steps, in order, and tells what came of them."""
 
@@ -277,7 +284,7 @@ class Story:
             with suppress(RingRiftError), self._ledger.read() as tx:
                 loop = get_loop(tx, CONTINUOUS)
                 state = "not started" if loop is None else loop.state
-                now = ("nobody" if holder is None else f"fence {holder.fence}", state)
+                now = (held(holder), state)
             if now != was:
                 self.told.changes.append((time.time(), *now))
 
