@@ -8,6 +8,7 @@ it expires.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import redis
@@ -69,7 +70,8 @@ class LeasedScheduler(Scheduler):
         except (redis.RedisError, RingRiftError) as error:
             state = f"standing by: the master lease cannot be had: {error}"
         if state != was:
-            log.info(state)
+            # A bare `celery -A ringrift beat` shows warnings only, and would stand by without a word.
+            log.log(logging.INFO if not was and self._lease.held else logging.WARNING, state)
             self._state = state
             self._heap = None  # what became due while another was the master is due anew
         return self._lease.held

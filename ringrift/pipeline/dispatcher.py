@@ -83,7 +83,7 @@ def current_dispatcher() -> Dispatcher:
     """The dispatcher of this process, or NoDispatcher naming the cure."""
     if not _registered:
         raise NoDispatcher(
-            "no dispatcher is registered: import ringrift.celery (work through the queue), "
+            "no dispatcher is registered: call ringrift.celery.loaded() (work through the queue), "
             "or run `ringrift training-loop --in-process` (work in this process)"
         )
     return _registered[-1]

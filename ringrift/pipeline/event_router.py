@@ -146,6 +146,9 @@ WIRING: tuple[tuple[Kind, Handler, Handler | None], ...] = (
 def wire_pipeline_events(auto_trigger: bool = True) -> Router:
     """The router of the pipeline. With `auto_trigger` each event issues the next stage.
 
+        ringrift.celery.loaded()
+        relay(open_context().ledger, wire_pipeline_events(auto_trigger=True))
+
     NoDispatcher, naming the cure, if nothing is there to carry the next stage out.
     """
     if auto_trigger:
