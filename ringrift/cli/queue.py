@@ -95,9 +95,11 @@ def maintain_(
     as_json: Json = False,
 ) -> None:
     """Deal with stuck, orphaned, lost, expired and poison tasks now, as the master loop does."""
+    from ringrift.cli.training_loop import quiet_logs
     from ringrift.pipeline.context import open_context
     from ringrift.pipeline.maintenance import maintain
 
+    quiet_logs()  # what is done is printed below
     ctx = open_context()
     with _queues() as queues:
         report = maintain(ctx, queues, dry_run=dry_run)

@@ -130,7 +130,7 @@ def publish(blobs: BlobStore, path: Path, place: str, *, again: bool = False) ->
 
     PlaceAway; BadBlob if our own file is broken, or the copy is not what it should be.
     """
-    with reaching(place):
+    with reaching(place, reading=False):
         return blobs.push(path, place, again=again)
 
 
@@ -180,7 +180,7 @@ def ensure(blobs: BlobStore, row: ModelRow, places: Sequence[str] = ()) -> Path:
 def write_manifest(manifest: Manifest, place: str) -> bool:
     """Write it, whole, unless it stands there already; whether it was written. PlaceAway."""
     content = manifest.text().encode()
-    with reaching(place):
+    with reaching(place, reading=False):
         filesystem, folder = _open(place)
         final = f"{folder}/{manifest.name}"
         if filesystem.exists(final) and filesystem.cat_file(final) == content:
@@ -237,12 +237,14 @@ def _open(place: str) -> tuple[Any, str]:
 
 
 @contextmanager
-def reaching(place: str) -> Iterator[None]:
-    """Turn whatever a store's own library raises into one line; files that are not there stay so."""
+def reaching(place: str, *, reading: bool = True) -> Iterator[None]:
+    """Turn whatever a store's own library raises into one line; where we read, a missing file stays one."""
     try:
         yield
-    except (FileNotFoundError, BadInput):
+    except BadInput:
         raise
     except Exception as error:
+        if reading and isinstance(error, FileNotFoundError):
+            raise
         said = " ".join(str(error).split()) or type(error).__name__
         raise PlaceAway(f"{masked(place)}: {masked(said)}") from error

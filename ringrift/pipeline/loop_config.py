@@ -41,6 +41,9 @@ class LoopConfig:
         """Refuse what cannot be."""
         if not self.configs:
             raise BadInput("configs: expected at least one, such as ('hex8', 2)")
+        for one in self.configs:
+            if isinstance(one, str) or not isinstance(one, Sequence) or len(one) != 2:
+                raise BadInput(f"configs: expected pairs such as ('hex8', 2), not {one!r}")
         for config in self.parsed():
             check_engine(self.selfplay_engine, config)
         games = self.selfplay_games_per_iteration

@@ -395,6 +395,7 @@ def _progress(stage: StageStatus, own: Sequence[StageRow], gates: Sequence[dict[
                 for g in gates
             )
             under_way = sum((r.progress or {}).get("games", 0) for r in own if r.state == RUNNING)
-            return f"the gates: {each}; {under_way} more games are over in running tasks"
+            more = f"; {under_way} more games are over in running tasks" if under_way else ""
+            return f"the gates: {each}{more}"
         case _:
             return f"the stage that {DOING[stage.stage]}: at work for {stage.seconds:.0f} s"

@@ -167,7 +167,8 @@ def wait_of(
         text = run.waits_for
         sent = {} if decision is None else decision.figures
         if run.stage == "selfplay" and not run.at_work and sent.get("shards_sent") is not None:
-            text += f"; {sent['shards_sent']} of its shards are in the queue, {sent['shards_left']} come later"
+            text += f"; {sent['shards_sent']} of its shards are in the queue"
+            text += f", {sent['shards_left']} come later" if sent["shards_left"] else ""
         if run.stage in BEFORE_TRAINING and not training.due:
             text += f"; then {training.reason}"
         stage = run.stage or "reconcile"

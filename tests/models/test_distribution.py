@@ -75,6 +75,8 @@ def test_places_that_hold_nothing_or_are_none_are_said(tmp_path, model):
         lambda: distribution.publish(blobs, blob.path, str(file)),
         lambda: distribution.write_manifest(manifest(), f"{file}/below"),
         lambda: distribution.publish(blobs, blob.path, "nosuch://x/y"),
+        lambda: distribution.publish(blobs, blob.path, "/proc/none/below"),  # cannot be made
+        lambda: distribution.write_manifest(manifest(), "/proc/none/below"),
     ):
         with pytest.raises(PlaceAway) as caught:
             reach()

@@ -491,6 +491,7 @@ def test_a_loop_config_as_the_ecosystem_writes_it():
     ("fields", "said"),
     [
         ({"configs": []}, "at least one"),
+        ({"configs": ["hex8:2"]}, "expected pairs such as \\('hex8', 2\\), not 'hex8:2'"),
         ({"configs": [("hex9", 2)]}, "hex8"),
         ({"configs": [("hex8", 5)]}, "2"),
         ({"selfplay_games_per_iteration": 0}, "at least 1"),
