@@ -99,9 +99,13 @@ def _is_fed(row: StageRow) -> bool:
 
 
 def _due(row: StageRow, now: float, reissue_seconds: float) -> bool:
-    """Nobody has this unit, as far as can be told."""
+    """Nobody has this unit, as far as can be told, and no message of it is on its way."""
     if row.state == RUNNING:
-        return (row.lease_until or 0.0) <= now
+        ended = row.lease_until or 0.0
+        if ended > now:
+            return False
+        if row.issued_at is None or row.issued_at < ended or row.issued_at <= (row.claimed_at or 0):
+            return True  # else it was handed over again since its claim went silent
     return row.issued_at is None or row.issued_at + reissue_seconds <= now
 
 

@@ -77,12 +77,21 @@ def units_like(tx: Tx, start: str, limit: int = 50) -> list[Unit]:
 
 
 def handed_over(tx: Tx, before: float) -> list[Unit]:
-    """Units of open runs that were handed over earlier than that and are claimed by nobody."""
+    """Units of open runs that were handed over earlier than that and are claimed by nobody.
+
+    Those too whose claim went silent before they were handed over.
+    """
+    silent = sa.and_(
+        stages.c.state == RUNNING,
+        stages.c.lease_until <= tx.now,
+        stages.c.lease_until <= stages.c.issued_at,
+        stages.c.claimed_at < stages.c.issued_at,
+    )
     return _units(
         tx,
         sa.and_(
             runs.c.state == OPEN,
-            stages.c.state == PENDING,
+            sa.or_(stages.c.state == PENDING, silent),
             stages.c.issued_at.is_not(None),
             stages.c.issued_at <= before,
         ),

@@ -218,6 +218,20 @@ def test_work_whose_messages_were_lost_is_issued_again(ctx, seen, client, connec
     assert (told["stage"], told["units"]) == ("selfplay", 1)
 
 
+def test_silent_work_whose_message_was_lost_is_issued_again(ctx, seen):
+    """A claim went silent, its unit was handed over once more, and the broker forgot that: due at once, again."""
+    run = make_run(ctx.ledger)
+    held = claim(ctx.ledger, run, lease=-1.0)
+    values = {"claimed_at": time.time() - 300, "lease_until": time.time() - 240}
+    for issued_ago, done in ((250, {}), (119, {}), (121, {"issue again": 1})):
+        with ctx.ledger.write() as tx:
+            row = table.update().where(table.c.id == held.id)
+            tx.conn.execute(row.values(issued_at=tx.now - issued_ago, **values))
+        assert dict(maintain(ctx, seen).done) == done
+    with ctx.ledger.read() as tx:
+        assert stages.stage_row(tx, run.id, held.stage, held.unit).issued_at is None
+
+
 def test_stuck_work_is_taken_back(ctx, seen):
     """A claim whose figures stand still is over: its worker is refused, and the unit is due again."""
     ctx = ctx.with_(
