@@ -30,18 +30,22 @@ SEEDS = range(1000, 1030)
 
 #: For each broken part a seed whose history went wrong with it when it was last looked for.
 NOTICED = {
-    "fence": 1,
-    "attempt": 3,
-    "early": 1,
-    "twice": 1,
-    "evidence": 1,
-    "gates": 47,
-    "lost": 1,
-    "silent": 1,
-    "closed": 3,
-    "forgotten": 2,
-    "sleeper": 3,
-    "outdated": 1,
+    "fence": 0,
+    "attempt": "sleepy/22",
+    "early": 0,
+    "twice": 0,
+    "evidence": 0,
+    "gates": 6,
+    "lost": 0,
+    "silent": 0,
+    "closed": 8,
+    "forgotten": 0,
+    "sleeper": "sleepy/0",
+    "outdated": 0,
+    "unsent": 0,
+    "stubborn": 1,
+    "unfenced": 5,
+    "forgetful": 1,
 }
 
 #: Histories that are played at most until a broken part is noticed.
