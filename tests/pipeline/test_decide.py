@@ -75,13 +75,16 @@ def test_a_stage_that_lost_too_much_closes_the_run():
     [
         ({"state": RUNNING, "lease_until": 1001.0}, False),
         ({"state": RUNNING, "lease_until": 999.0}, True),
+        ({"state": RUNNING, "lease_until": 999.0, "issued_at": 900.0}, True),
+        ({"state": RUNNING, "lease_until": 990.0, "issued_at": 990.0}, False),
+        ({"state": RUNNING, "lease_until": 290.0, "issued_at": 300.0}, True),
         ({"issued_at": 999.0}, False),
         ({"issued_at": 300.0}, True),
         ({}, True),
     ],
 )
 def test_work_in_hand_is_left_alone_and_lost_work_is_not(held, issued):
-    """Running within its lease, or just handed over: wait. Silent, or handed over long ago: again."""
+    """Running within its lease, or just handed over: wait. Silent, or handed over long ago: again, once."""
     found = decide(view(row("sync", **held)), reissue_seconds=600.0)
     assert found == ([Issue("r", "sync", ("",))] if issued else [])
 
