@@ -23,9 +23,11 @@ Carry = Callable[[Context, Sequence[str]], None]
 
 def by_workers(dispatcher: Dispatcher, run_hooks: Callable[[Context], None]) -> Carry:
     """Hand over what is due of every run, publish events, see to hooks and files of models; then return."""
+    carried: set[str] = set()  # mostly a run is closed by a worker, between two calls
 
     def carry(ctx: Context, open_runs: Sequence[str]) -> None:
         router = wire_pipeline_events(auto_trigger=True)
+        carried.update(open_runs)
         try:
             hooks.register(ctx)
             for run_id in open_runs:
@@ -34,10 +36,11 @@ def by_workers(dispatcher: Dispatcher, run_hooks: Callable[[Context], None]) -> 
             relay(ctx.ledger, router, fence=ctx.fence)
             run_hooks(ctx)
             with ctx.ledger.read() as tx:
-                found = [runs.get_run(tx, run_id) for run_id in open_runs]
+                found = [runs.get_run(tx, run_id) for run_id in sorted(carried)]
             for run in found:
                 if run.state == runs.CLOSED:
                     after_run(ctx, run.config)  # there may be no beat that would
+                    carried.discard(run.id)
         except (StaleFence, Interrupted, NotHandedOver):
             raise
         except (RingRiftError, OSError) as error:
