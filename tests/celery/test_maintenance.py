@@ -8,8 +8,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from kombu.utils.json import dumps
 
-from ringrift.broker.address import client_of
-from ringrift.broker.embedded import EmbeddedBroker
 from ringrift.celery_queues import BrokerTrouble
 from ringrift.pipeline.heartbeat import Work
 from ringrift.pipeline.maintenance import maintain
@@ -19,34 +17,11 @@ from ringrift.store.events import list_events
 from ringrift.store.ids import task_id
 from ringrift.store.ledger import Fence, StaleFence, take_fence
 from ringrift.store.schema import stages as table
-from tests.celery.letters import BAD, connected, queues, send, sound
+from tests.celery.letters import BAD, queues, send, sound
 from tests.pipeline.tiny import context
 from tests.store.builders import claim, make_run, units
 
 pytestmark = pytest.mark.processes
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    """A broker's URL."""
-    with EmbeddedBroker(tmp_path_factory.mktemp("home")) as broker:
-        yield broker.url
-
-
-@pytest.fixture
-def client(url):
-    """A client of the broker, emptied."""
-    client = client_of(url)
-    client.flushall()
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def connection(url, client, celery_app):
-    """A connection of ours."""
-    with connected(url, celery_app) as connection:
-        yield connection
 
 
 @pytest.fixture
