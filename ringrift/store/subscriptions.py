@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 import sqlalchemy as sa
 
@@ -72,9 +73,15 @@ def hold(tx: Tx, name: str, holder: str, seconds: float) -> Held | None:
 def waiting(tx: Tx, seq: int, kinds: Sequence[str], limit: int = 100) -> list[EventRow]:
     """Events of these kinds with a number above `seq` that may be handed over now, oldest first."""
     found = list_events(tx, after=seq, kinds=kinds, limit=limit)
-    if tx.conn.dialect.name != "postgresql":
-        return found
-    return [event for event in found if event.created_at <= tx.now - SETTLE_SECONDS]
+    return found if tx.conn.dialect.name != "postgresql" else settled(found, tx.now)
+
+
+def settled(found: Sequence[EventRow], now: float) -> list[EventRow]:
+    """The first of these events, up to one that is too young: none of a smaller number follows what is heard.
+
+    Their times are those at which their transactions began, and need not grow with their numbers.
+    """
+    return list(takewhile(lambda event: event.created_at <= now - SETTLE_SECONDS, found))
 
 
 def heard(tx: Tx, held: Held, seq: int, seconds: float) -> Held:
