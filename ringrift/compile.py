@@ -41,9 +41,10 @@ PACKAGE = Path(__file__).resolve().parent
 #: x86-64 with AVX2: measured as fast as the native target, and the cache can move between machines.
 PORTABLE_CPU = "x86-64-v3"
 
-#: Files of a cache folder: its lock, and the mark that says that all kernels are in it.
+#: Files of a cache folder: its lock, and the mark that says that all kernels of this package are in it: numba keeps
+#: them by the path of their source, so two clones of one build share the folder and not the kernels.
 _LOCK = "lock"
-_COMPLETE = "complete"
+_COMPLETE = f"complete-{hashlib.sha256(str(PACKAGE).encode()).hexdigest()[:12]}"
 
 
 def kernel_sources() -> list[Path]:

@@ -288,6 +288,17 @@ def test_complete_cache_waits_for_nobody(copied, tmp_path):
         first.communicate("\n")
 
 
+def test_complete_is_said_of_one_clone(copied, tmp_path):
+    """Two clones of one build share a folder; that one has compiled everything says nothing of the other."""
+    cache, other = tmp_path / "cache", tmp_path / "second" / "ringrift"
+    shutil.copytree(copied, other)
+    mark = "from ringrift.compile import TURN; TURN.mark_complete()"
+    told = "from ringrift.compile import TURN, cache_key; print(cache_key(), TURN.complete)"
+    run(copied, cache, mark)
+    (key, here), (same, there) = run(copied, cache, told), run(other, cache, told)
+    assert (key, here, there) == (same, "True", "False")
+
+
 #: Uses every entry on all boards, as the services do, then prints how many signatures each has.
 SESSION = """
 import sys
