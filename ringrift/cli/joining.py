@@ -7,7 +7,6 @@ must have the same ones: what beat only asks for is decided by those workers, wi
 from __future__ import annotations
 
 import json
-import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,8 +14,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from ringrift.broker.address import broker_address, check_reachable
+from ringrift.broker.server import write_private
 from ringrift.errors import BadInput, shown
 from ringrift.settings.settings import Settings
+from ringrift.store.ids import digest
 
 #: Holds the settings of the process that holds the lock.
 NOTE: Final = "up.json"
@@ -36,10 +37,7 @@ ANSWER_SECONDS: Final = 1.0
 
 def note_settings(home: Path, settings: Settings) -> None:
     """Write down what the workers of this process are told."""
-    path = home / NOTE
-    aside = path.with_name(f".tmp-{NOTE}-{os.getpid()}")
-    aside.write_text(settings.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    aside.replace(path)
+    write_private(home / NOTE, json.dumps(_comparable(settings), indent=1) + "\n")
 
 
 def check_settings(home: Path, holder: int, settings: Settings) -> None:
@@ -48,7 +46,7 @@ def check_settings(home: Path, holder: int, settings: Settings) -> None:
         theirs = dict(_keys(json.loads((home / NOTE).read_text(encoding="utf-8"))))
     except (OSError, ValueError):
         return  # not noted: nothing to compare
-    ours = dict(_keys(settings.model_dump(mode="json")))
+    ours = dict(_keys(_comparable(settings)))
     differ = [
         f"{key} is {shown(theirs.get(key))} there and {shown(ours.get(key))} here"
         for key in {**theirs, **ours}
@@ -95,6 +93,14 @@ def served_here() -> frozenset[str]:
         if node.partition("@")[2] == socket.gethostname()
         for queue in queues
     )
+
+
+def _comparable(settings: Settings) -> dict[str, Any]:
+    """The settings as plain JSON; of hooks, which may hold secrets, only what tells them apart."""
+    values = settings.model_dump(mode="json")
+    hooks = values["events"]["hooks"]
+    hooks.update({kind: f"hooks {digest(commands)[:12]}" for kind, commands in hooks.items()})
+    return values
 
 
 def _keys(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

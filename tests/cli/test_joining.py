@@ -50,6 +50,19 @@ def test_a_config_of_its_own_is_compared_too(tmp_path):
         check_settings(tmp_path, 7, other)
 
 
+def test_hooks_are_compared_without_telling_them(tmp_path):
+    """They may hold secrets: neither the file, which only its owner reads, nor the refusal has them."""
+    hooked = settings(EVENTS__HOOKS="{MODEL_PROMOTED: [tell --token s3cret]}")
+    note_settings(tmp_path, hooked)
+    note = tmp_path / NOTE
+    assert note.stat().st_mode & 0o077 == 0
+    assert "s3cret" not in note.read_text()
+    check_settings(tmp_path, 7, hooked)
+    with pytest.raises(BadInput, match=r"events\.hooks\.MODEL_PROMOTED") as refused:
+        check_settings(tmp_path, 7, settings())
+    assert "s3cret" not in str(refused.value)
+
+
 def test_waiting_ends_when_nobody_starts_a_broker(tmp_path):
     """As long as somebody may, one line says so; then the refusal names both ways to a broker."""
     said, lives = [], iter([True, True, False])
