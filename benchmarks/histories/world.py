@@ -406,8 +406,10 @@ class World:
         for process in self.sim.processes:
             process.doomed = None
             process.stopped_until = min(process.stopped_until, self.sim.now)
-        for asked in [*self.workers, *self.loops]:
-            asked.stopping = False
+        for worker in self.workers:
+            worker.stopping = False
+        for loop in self.loops:
+            loop.stopping = False
         if self.plan.beats != ALWAYS:
             for beat in list(self.beats):
                 self.kill(beat)

@@ -1,6 +1,6 @@
 """Our command line with small services (`small_celery.py`), as `ringrift`."""
 
-from small_celery import SERVICES
+from small_celery import SERVICES  # type: ignore[import-not-found]  # beside this file
 
 from ringrift.pipeline import services
 

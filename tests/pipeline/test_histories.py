@@ -18,9 +18,10 @@ from benchmarks.histories.__main__ import main
 from benchmarks.histories.judge import Wrong
 from benchmarks.histories.lua import LuaRedis
 from benchmarks.histories.mutants import PATCHES, broken
+from benchmarks.histories.plan import Plan
 from benchmarks.histories.play import play, quiet
 from benchmarks.histories.scheduler import Faults
-from benchmarks.histories.world import Plan, World
+from benchmarks.histories.world import World
 from ringrift.pipeline import lease
 from ringrift.store.stages import ORDER
 from workers import flows

@@ -1,6 +1,7 @@
 """What a config waits for between two runs: decided from figures alone."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -17,9 +18,10 @@ NOW = 10_000.0
 RULES = settings(training__min_samples_to_trigger=10_000).training
 
 #: A run that collected 3 100 positions in 600 s.
+_FIELDS: dict[str, Any] = dict.fromkeys(RunRow.__dataclass_fields__)
 COLLECTED = RunRow(
-    **{
-        **dict.fromkeys(RunRow.__dataclass_fields__),
+    **_FIELDS
+    | {
         "id": "r" * 64,
         "config": "hex8:2",
         "iteration": 2,
