@@ -83,7 +83,7 @@ class Letter:
     @property
     def text(self) -> str:
         """Its bytes as text that any database takes; what is no text is written as \\xNN."""
-        return self.raw.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
+        return storable(self.raw.decode("utf-8", "backslashreplace"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,11 @@ class Queues(Protocol):
     def give_back(self, letters: list[Letter]) -> int:
         """Put held messages back into their queues; how many are not held any more."""
         ...
+
+
+def storable(text: str) -> str:
+    """Text that any database takes: without halves of characters, and without NUL."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
 class _Unreadable(Exception):
@@ -192,7 +197,13 @@ def _body(
 
 def _json(raw: bytes, what: str) -> Any:
     try:
-        return json.loads(raw)
+        value = json.loads(raw)
+        # What no database takes would end every pass of maintenance that asks about it.
+        if "\\u0000" in json.dumps(value, ensure_ascii=False).encode().decode():
+            raise _Unreadable(f"{what} holds what is no text: NUL")
+        return value
+    except UnicodeEncodeError:
+        raise _Unreadable(f"{what} holds what is no text: half a character") from None
     except ValueError as error:
         raise _Unreadable(f"{what} is no JSON: {error}") from None
     except RecursionError:

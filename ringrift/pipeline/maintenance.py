@@ -30,7 +30,7 @@ import structlog
 
 from ringrift.pipeline import events
 from ringrift.pipeline.context import Context
-from ringrift.pipeline.letters import ASIDE, HELD, Letter, Look, Queues
+from ringrift.pipeline.letters import ASIDE, HELD, Letter, Look, Queues, storable
 from ringrift.pipeline.stuck import TAKE_BACK, TELL, WAIT, judge_work
 from ringrift.settings.cluster import ClusterSettings
 from ringrift.store import dead_letters, runs, stages, upkeep
@@ -261,7 +261,7 @@ def maintain(ctx: Context, queues: Queues, *, dry_run: bool = False, limit: int 
 
 def _set_aside(ctx: Context, queues: Queues, found: Sequence[Finding]) -> int:
     """Keep messages in the ledger, then take them out of the broker."""
-    letters = [(one.letter, one.reason) for one in found if one.letter is not None]
+    letters = [(one.letter, storable(one.reason)) for one in found if one.letter is not None]
     with ctx.ledger.write(ctx.fence) as tx:
         known = upkeep.run_states(tx, _each(letter.run_id for letter, _ in letters))
         of = upkeep.units(tx, _each(letter.task_id for letter, _ in letters))
@@ -269,7 +269,7 @@ def _set_aside(ctx: Context, queues: Queues, found: Sequence[Finding]) -> int:
             run_id = letter.run_id if letter.run_id in known else None
             kept = DeadLetter(
                 letter.id,
-                letter.queue[:32],
+                storable(letter.queue)[:32],
                 letter.task,
                 run_id,
                 (letter.unit or "")[:128] or None,
@@ -279,7 +279,7 @@ def _set_aside(ctx: Context, queues: Queues, found: Sequence[Finding]) -> int:
             if not dead_letters.put(tx, kept):
                 continue
             events.message_set_aside(tx, letter.id, kept.queue, letter.task, run_id, reason)
-            log.warning("message put aside", queue=letter.queue, task=letter.task, reason=reason)
+            log.warning("message put aside", queue=kept.queue, task=kept.task, reason=reason)
             unit = of.get(letter.task_id or "")
             if unit is not None and _unclaimed(unit, tx.now):
                 upkeep.take_back(tx, unit.row, f"its message was put aside: {reason}")

@@ -16,6 +16,8 @@ BAD = {
     "too deep": (b"[" * 100_000, "too deep"),
     "no object": (b"[1, 2]", "no JSON object"),
     "nothing in it": (b"{}", "it has no headers"),
+    "half a character": (rb'{"headers": {"task": "\ud800"}}', "half a character"),
+    "NUL": (rb'["gpu.train", "\u0000"]', "NUL"),
 }
 
 
