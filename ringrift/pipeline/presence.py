@@ -6,6 +6,7 @@ something is told; that is a matter of the screen, and nothing is decided by it.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -33,10 +34,12 @@ def present(
 ) -> Iterator[Callable[[RunRow], None]]:
     """Be there for the length of a block; yields what says that a run is worked on.
 
-    Beside the block it gives signs of life, logs what each config waits for, and calls `told`. A ledger that is
+    Beside the block it gives signs of life, logs what each config waits for, and calls `told`; from its first run
+    on, for until then the ledger knows of no loop, and would say that nobody is at work. A ledger that is
     away for a moment is the business of the work, not of this.
     """
     me, sayings = owner(), Sayings()
+    known = threading.Event()
 
     def say(tx: Tx, state: str, config: str | None, reason: str | None) -> None:
         row = LoopRow(
@@ -59,8 +62,11 @@ def present(
     def works_on(run: RunRow) -> None:
         with suppress(RingRiftError), ctx.ledger.write() as tx:
             say(tx, loops.RUNNING, run.config, f"works on iteration {run.iteration}")
+        known.set()
 
     def beat() -> bool:
+        if not known.is_set():
+            return True
         with suppress(RingRiftError), ctx.ledger.write() as tx:
             loops.alive(tx, name, me)
         for config, wait in sayings.tell(ctx, configs):

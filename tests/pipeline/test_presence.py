@@ -9,6 +9,8 @@ import pytest
 from ringrift.configs import Config
 from ringrift.errors import Interrupted
 from ringrift.pipeline.overview import BrokerLook, overview
+from ringrift.pipeline.presence import present
+from ringrift.pipeline.runs import open_or_resume
 from ringrift.pipeline.single import SingleLoop, in_this_process, run_loop
 from ringrift.store import loops
 from tests.pipeline import tiny
@@ -45,6 +47,29 @@ def test_others_see_what_the_single_loop_works_on(ctx):
     end = overview(ctx, NONE)
     assert (end.loops[0].said.state, end.loops[0].alive) == (loops.STOPPED, False)
     assert [one.stage for one in end.configs] == ["nobody", "nobody"]
+
+
+def test_nothing_is_told_before_the_first_run(ctx):
+    """A loop that begins does not say of itself that no loop is at work; with its first run it tells of all configs."""
+    told = []
+
+    class AtOnce:
+        """Beats when it is made, and again when somebody asks."""
+
+        def __init__(self, _name, _seconds, beat):
+            beat()
+            self.stop = beat
+
+    present_now = ctx.with_(pulses=AtOnce)
+    with present(
+        present_now, ["hex8:2", "square8:2"], told=lambda *said: told.append(said)
+    ) as works_on:
+        assert told == []
+        works_on(open_or_resume(ctx, HEX8))
+    assert [(config, wait.stage) for config, wait in told] == [
+        ("hex8:2", "selfplay"),
+        ("square8:2", "turn"),
+    ]
 
 
 def test_an_interrupted_loop_says_so_and_a_killed_one_is_gone(ctx):
