@@ -166,9 +166,10 @@ def relay(ledger: Ledger, router: Router, limit: int = 100, fence: Fence | None 
 
     A handler that fails (the broker is away) leaves its event, and those after it, for the next
     time; it is said, not raised. An event that is not what its kind says is said and passed over:
-    handlers could do nothing with it, and it would hold up all others for ever.
+    handlers could do nothing with it, and it would hold up all others for ever. StaleFence before
+    anybody is told, for what handlers do carries no fence.
     """
-    with ledger.read() as tx:
+    with ledger.read() if fence is None else ledger.write(fence) as tx:
         waiting = events.unpublished(tx, limit)
     published = 0
     for event in waiting:

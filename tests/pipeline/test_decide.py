@@ -8,12 +8,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from ringrift.events.kinds import Kind
 from ringrift.pipeline import dispatcher
 from ringrift.pipeline.dispatcher import Issue, NoDispatcher, NotHandedOver, current_dispatcher
-from ringrift.pipeline.event_router import relay, wire_pipeline_events
+from ringrift.pipeline.event_router import Router, relay, wire_pipeline_events
 from ringrift.pipeline.orchestrator import Close, RunView, advance, decide, view_run
 from ringrift.store import events, runs, stages
-from ringrift.store.ledger import open_ledger
+from ringrift.store.ledger import StaleFence, open_ledger, take_fence
 from ringrift.store.stages import ABANDONED, DONE, ORDER, PENDING, RUNNING, NewStage, StageRow
 from tests.store.builders import make_run, told
 
@@ -281,3 +282,20 @@ Histories.TestCase.settings = settings(
 )
 TestHistories = Histories.TestCase
 TestHistories.__doc__ = "No order of events makes a run advance twice, early, or stall for ever."
+
+
+def test_an_outdated_master_relays_nothing(tmp_path):
+    """Its fence is asked before any handler is told, for what they hand over carries none."""
+    ledger = open_ledger(tmp_path)
+    run = make_run(ledger)
+    heard = []
+    router = Router()
+    router.subscribe(Kind.SELFPLAY_COMPLETE, lambda _ledger, event: heard.append(event.kind))
+    with ledger.write() as tx:
+        old = take_fence(tx, "master", "one")
+        new = take_fence(tx, "master", "two")
+        events.append(tx, told(run))
+    with pytest.raises(StaleFence):
+        relay(ledger, router, fence=old)
+    assert heard == []
+    assert relay(ledger, router, fence=new) == 1
