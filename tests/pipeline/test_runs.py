@@ -291,15 +291,18 @@ def test_owners_are_known_dead_only_on_this_machine():
     assert not is_dead(f"elsewhere:{gone.pid}:1")
 
 
-def slow_run(home):
-    """A run in a process of its own that can be killed at any moment."""
+def slow_run(home, together=None):
+    """A run in a process of its own that can be killed at any moment; begun together with others at a barrier."""
     services = tiny.tiny(
         play_shard=functools.partial(tiny.play_shard, pause=0.05),
         check_parity=slow_parity,
         train=slow_train,
     )
     ctx = tiny.context(home, services)
-    work_off(ctx, open_or_resume(ctx, HEX8).id)
+    run = open_or_resume(ctx, HEX8)
+    if together is not None:
+        together.wait()
+    work_off(ctx, run.id)
 
 
 def slow_parity(work, progress):
@@ -353,7 +356,8 @@ def at_work(ctx, stage):
 def test_two_processes_share_a_run(tmp_path):
     """Two consoles on one run take units in turn, and it is done once."""
     start = multiprocessing.get_context("spawn")
-    children = [start.Process(target=slow_run, args=(tmp_path,)) for _ in range(2)]
+    together = start.Barrier(2)
+    children = [start.Process(target=slow_run, args=(tmp_path, together)) for _ in range(2)]
     for child in children:
         child.start()
     for child in children:
