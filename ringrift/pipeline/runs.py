@@ -34,6 +34,16 @@ def open_or_resume(
 
     Two callers at once get the same run: the ledger holds one open run per config.
     """
+    while True:
+        run = _look_and_open(ctx, config, games_wanted, engine)
+        if run is not None:
+            return run
+
+
+def _look_and_open(
+    ctx: Context, config: Config, games_wanted: int | None, engine: str
+) -> RunRow | None:
+    """As `open_or_resume`; None if another network has come to play since this one was chosen."""
     with ctx.ledger.read() as tx:
         found = runs.open_runs(tx, str(config))
     if found:
@@ -61,7 +71,13 @@ def open_or_resume(
         return _open(tx, config, plan, start, ctx.settings)
 
 
-def _open(tx: Tx, config: Config, plan: RunPlan, start: ModelRow, settings: Settings) -> RunRow:
+def _open(
+    tx: Tx, config: Config, plan: RunPlan, start: ModelRow, settings: Settings
+) -> RunRow | None:
+    """Open the run; None if another has overtaken us: a network that is not the newest may have been pruned."""
+    newest = models.newest_accepted(tx, str(config))
+    if newest is None or newest.sha256 != start.sha256:
+        return None
     last = runs.last_run(tx, str(config))
     iteration = 1 if last is None else last.iteration + 1
     champion = models.champion(tx, str(config))
@@ -78,7 +94,7 @@ def _open(tx: Tx, config: Config, plan: RunPlan, start: ModelRow, settings: Sett
         priority=priority_of(settings.loop, str(config)),
     )
     if run is None:  # another caller opened one since we looked
-        return runs.open_runs(tx, str(config))[0]
+        return next(iter(runs.open_runs(tx, str(config))), None)  # none if it is closed by now
     shards = games.plan_shards(
         tx,
         run_id=run.id,
