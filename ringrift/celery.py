@@ -16,6 +16,7 @@ exit code 2, before Celery would begin to retry for ever.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,6 +24,7 @@ from typing import Any, ClassVar
 import redis
 from celery import Celery, signals
 from celery.loaders.app import AppLoader
+from celery.utils.nodenames import default_nodename
 
 from ringrift.broker.address import broker_address, check_reachable, client_of
 from ringrift.broker.embedded import running_url, unanswering
@@ -61,6 +63,19 @@ app = Celery(
 )
 app.steps["consumer"].add(DeliveryKeeper)
 app.steps["consumer"].add(Guard)
+
+
+@signals.celeryd_init.connect
+def _name_node(instance: Any, options: dict[str, Any], **_: Any) -> None:
+    """Name a worker that was started without -n by its queues and its process.
+
+    Celery calls all of a machine celery@HOST, and two of one name look like one that was started again.
+    """
+    if instance.hostname == default_nodename(None):
+        queues = options.get("queues") or []
+        served = queues.split(",") if isinstance(queues, str) else queues
+        name = "-".join([*served, str(os.getpid())]) if served else f"celery-{os.getpid()}"
+        instance.hostname = default_nodename(f"{name}@")
 
 
 @signals.celeryd_after_setup.connect
