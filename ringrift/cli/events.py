@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="What happened, newest last.", no_args_is_help=True)
 
+#: Fields of events that are moments, in seconds since 1970; shown in UTC, as an event's own is.
+MOMENTS = ("started", "since")
+
 #: Between two looks of `tail`.
 LOOK_SECONDS = 1.0
 
@@ -179,10 +182,14 @@ def brief(event: EventRow) -> str:
 
 def _figures(event: EventRow, left_out: Sequence[str]) -> str:
     return " ".join(
-        f"{key}={_short(value)}"
+        f"{key}={_time(value) if key in MOMENTS else _short(value)}"
         for key, value in event.payload.items()
         if isinstance(value, int | float | str) and key not in left_out
     )
+
+
+def _time(seconds: float | str) -> str:
+    return datetime.fromtimestamp(float(seconds), UTC).strftime("%H:%M:%S")
 
 
 def _short(value: float | str) -> str:

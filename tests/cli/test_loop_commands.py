@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from ringrift.cli.main import run
-from ringrift.pipeline import services
+from ringrift.pipeline import nodes, services
 from ringrift.pipeline.events import lease_taken
 from ringrift.pipeline.in_process import work_off
 from ringrift.pipeline.runs import open_or_resume
@@ -160,6 +160,16 @@ def test_events_are_listed_in_order(ctx, capsys):
 
 
 @pytest.mark.processes
+def test_moments_in_events_are_shown_as_times(ctx, capsys):
+    """When a worker started is a time of day in the list, and the number itself as JSON."""
+    with ctx.ledger.write() as tx:
+        nodes.came(tx, nodes.Node("gpu1@here", "here:1", 1e9, ("gpu",), 1))
+    assert run(["events", "list", "--kind", "NODE_UP"]) == 0
+    assert "started=01:46:40" in capsys.readouterr().out
+    assert run(["events", "list", "--kind", "NODE_UP", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["started"] == 1e9
+
+
 def test_tail_prints_events_until_ctrl_c(ctx):
     """The newest first, each new one as it comes; Ctrl-C ends it with 130."""
     code = "from ringrift.cli.main import main; main()"
