@@ -42,6 +42,9 @@ from ringrift.settings.switches import DISABLE_LOCAL_TASKS, refuse_local_work, s
 
 __all__ = ["app", "loaded", "master_holder"]
 
+#: Seconds that a program which sends waits for one answer of the broker; a message takes milliseconds.
+SEND_SECONDS = 10.0
+
 
 class Loader(AppLoader):
     """Gives the app its configuration when it is first asked for, not when it is imported."""
@@ -94,6 +97,11 @@ def loaded() -> Celery:
     """
     app.loader.import_default_modules()
     app.finalize()
+    # A program at somebody's console must not wait for ever for a broker that stands still, as kombu would: it could
+    # neither say so nor hear Ctrl-C. Workers do wait: they have nothing else to do.
+    patience = {"socket_timeout": SEND_SECONDS, "socket_connect_timeout": SEND_SECONDS}
+    app.conf.broker_transport_options = {**app.conf.broker_transport_options, **patience}
+    app.conf.redis_socket_timeout = app.conf.redis_socket_connect_timeout = SEND_SECONDS
     return app
 
 
