@@ -261,7 +261,8 @@ class ContinuousLoop:
         except StaleFence:
             raise
         except RingRiftError as error:
-            self._failed(run.config, f"iteration {run.iteration} of {run.config}: {error}")
+            reason = f"iteration {run.iteration} of {run.config}: {error}"
+            self._failed(run.config, reason, failing=run.id)
             return STEP_SECONDS
         with self._ctx.ledger.read() as tx:
             run = runs.get_run(tx, mine)
@@ -273,23 +274,27 @@ class ContinuousLoop:
     def _settle(self, run: RunRow) -> float:
         """Count a closed run, and what it means for the circuit breaker; seconds until the next look."""
         outcome = f"iteration {run.iteration} of {run.config} {run.outcome}"
-        if run.outcome == runs.FAILED:
+        if run.outcome == runs.FAILED and run.id == self._mind.failing:
+            self._rest(run.config, f"{outcome}: {run.reason}", self._mind.breaker, done=1)
+        elif run.outcome == runs.FAILED:
             self._failed(run.config, f"{outcome}: {run.reason}", done=1)
         else:
             self._rest(run.config, outcome, self._mind.breaker.succeeded(), done=1)
         self.closed.append(run)
         return min(STEP_SECONDS, self.config.iteration_cooldown_seconds)
 
-    def _failed(self, config: str, reason: str, done: int = 0) -> None:
-        """An iteration failed, or could not begin."""
+    def _failed(self, config: str, reason: str, done: int = 0, failing: str | None = None) -> None:
+        """An iteration failed, or could not begin; `failing`: its run, where that is still open."""
         cluster = self._ctx.settings.cluster
         most, reset = cluster.breaker_failures, cluster.breaker_reset_seconds
         log.warning("iteration failed", loop=NAME, reason=reason)
         with self._ctx.ledger.read() as tx:
             after = self._mind.breaker.failed(reason, tx.now, most, reset)
-        self._rest(config, reason, after, done)
+        self._rest(config, reason, after, done, failing)
 
-    def _rest(self, config: str, reason: str, after: Breaker, done: int) -> None:
+    def _rest(
+        self, config: str, reason: str, after: Breaker, done: int, failing: str | None = None
+    ) -> None:
         """End a turn that did so many iterations."""
         seconds = self.config.iteration_cooldown_seconds
 
@@ -298,6 +303,7 @@ class ContinuousLoop:
                 self._with_breaker(tx, after),
                 run=None,
                 config=None,
+                failing=failing,
                 turns={**self._mind.turns, config: tx.now},
                 done={**self._mind.done, config: self._mind.done.get(config, 0) + done},
                 rest_until=tx.now + seconds,

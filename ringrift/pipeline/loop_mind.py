@@ -32,6 +32,8 @@ class Mind:
     #: Run whose turn it is, and its config.
     run: str | None = None
     config: str | None = None
+    #: Open run whose failure the circuit breaker has counted: that it is then closed for it is no second one.
+    failing: str | None = None
     #: When each config's turn ended last, seconds since 1970.
     turns: Mapping[str, float] = field(default_factory=dict)
     #: Iterations of each config that this process saw closed.
@@ -52,6 +54,7 @@ class Mind:
             deferral=Deferral(**left) if left else None,
             run=row.details.get("run"),
             config=row.config,
+            failing=row.details.get("failing"),
             turns=row.details.get("turns", {}),
         )
 
@@ -61,6 +64,7 @@ class Mind:
         return {
             "deferral": left,
             "run": self.run,
+            "failing": self.failing,
             "turns": dict(self.turns),
             "done": dict(self.done),
         }

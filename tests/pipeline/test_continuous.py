@@ -453,6 +453,28 @@ def test_a_failed_run_counts_even_if_nobody_looked(open_ctx, clock):
     assert states == {run.id: runs.CLOSED, other.id: runs.OPEN}
 
 
+def test_a_failure_counts_once_though_its_run_is_closed_for_it_later(open_ctx, clock):
+    """What failed in this process is counted when it is raised, not again when the run is given up; a new process knows."""
+
+    def train(work, progress):
+        raise BadInput("no disk")
+
+    changes = {"cluster__max_attempts": 1, "cluster__breaker_failures": 3}
+    services = tiny.tiny(train=train)
+    ctx = open_ctx(services=services, changes=changes)
+    in_process(ctx, config()).step()
+    assert [run.state for run in all_runs(ctx)] == [runs.OPEN]
+    assert Breaker.from_dict(row_of(ctx).breaker).failures == 1
+    clock.now += 1
+    again = in_process(open_ctx(services=services, changes=changes), config())
+    again.step()
+    assert [run.outcome for run in all_runs(ctx)] == [runs.FAILED]
+    assert Breaker.from_dict(row_of(ctx).breaker).failures == 1
+    clock.now += 1
+    again.step()  # the next run
+    assert Breaker.from_dict(row_of(ctx).breaker).failures == 2
+
+
 def test_a_config_that_fails_does_not_keep_the_others(open_ctx, clock):
     """A run that cannot go on stays open for its next turn, and the other config has its own."""
 
