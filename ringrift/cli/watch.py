@@ -190,11 +190,12 @@ def figures_text(stage: StageStatus, gates: Iterable[Mapping[str, Any]]) -> str:
 
 def gate_text(gate: Mapping[str, Any]) -> str:
     """`random 43-1, +653 Elo (0.88-1.00 needs 0.80: passed)`."""
+    from ringrift.models.promotion import need_text
     from ringrift.pipeline.gates import elo_text
 
     return (
         f"{gate['gate']} {gate['wins']}-{gate['losses']}{elo_text(gate)} "
-        f"({gate['low']:.2f}-{gate['high']:.2f} needs {gate['bound']:.2f}: {gate['decision']})"
+        f"({gate['low']:.2f}-{gate['high']:.2f} {need_text(gate)}: {gate['decision']})"
     )
 
 

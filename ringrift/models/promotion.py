@@ -52,10 +52,16 @@ def reason(model: str, evidence: Sequence[Mapping[str, Any]]) -> str:
 
 
 def gate_line(gate: Mapping[str, Any]) -> str:
-    """`passed vs random 43-1 (0.977, 95% 0.882-0.996, needs 0.80)`."""
+    """`passed vs random 43-1 (0.977, 95% 0.882-0.996, needs 0.80)`, or `… SPRT +3.02)` with such a test."""
     games = gate["games"]
     rate = gate["wins"] / games if games else 0.0
     return (
         f"{gate['decision']} vs {gate['gate']} {gate['wins']}-{gate['losses']} "
-        f"({rate:.3f}, 95% {gate['low']:.3f}-{gate['high']:.3f}, needs {gate['bound']:.2f})"
+        f"({rate:.3f}, 95% {gate['low']:.3f}-{gate['high']:.3f}, {need_text(gate)})"
     )
+
+
+def need_text(gate: Mapping[str, Any]) -> str:
+    """What decides a gate: what the lower bound must reach, or the log-likelihood ratio of an SPRT so far."""
+    llr = gate.get("llr")
+    return f"needs {gate['bound']:.2f}" if llr is None else f"SPRT {llr:+.2f}"

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ringrift.models.promotion import need_text
 from ringrift.pipeline import parity
 from ringrift.pipeline.capacity import QUEUE_OF, Capacity, capacities
 from ringrift.pipeline.gates import Gate, Verdict, elo_text
@@ -391,7 +392,7 @@ def _progress(stage: StageStatus, own: Sequence[StageRow], gates: Sequence[dict[
         case "evaluate":
             each = ", ".join(
                 f"{g['gate']} {g['wins']}-{g['losses']}{elo_text(g)} ({g['low']:.2f}-{g['high']:.2f}, "
-                f"needs {g['bound']:.2f}: {g['decision']})"
+                f"{need_text(g)}: {g['decision']})"
                 for g in gates
             )
             under_way = sum((r.progress or {}).get("games", 0) for r in own if r.state == RUNNING)
