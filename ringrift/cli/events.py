@@ -108,8 +108,10 @@ def replay(
     names = to_subscriber or [LOG, PIPELINE, "hooks"]
     if PIPELINE in names and not dry_run:
         try:
+            from ringrift.broker.address import broker_address, check_reachable
             from ringrift.celery import loaded
 
+            check_reachable(broker_address(ctx.home))
             loaded()  # what carries the next stages out
         except BadInput as error:
             if to_subscriber:
