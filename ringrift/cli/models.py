@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ringrift.models.pruning import Verdict
     from ringrift.pipeline.context import Context
     from ringrift.pipeline.model_files import Removed, Sent
+    from ringrift.store.events import EventRow
     from ringrift.store.models import ModelRow
     from ringrift.store.runs import RunRow
 
@@ -60,7 +61,7 @@ def list_(
     if as_json:
         typer.echo(json.dumps(found, indent=1))
         return
-    line = "{:<12}  {:<12}  {:<9}  {:<16}  {:>5}  {:<9}  {:>6}  {:<8}  {}"
+    line = "{:<12}  {:<12}  {:<9}  {:<16}  {:>5}  {:<11}  {:>6}  {:<8}  {}"
     heads = ("model", "config", "kind", "made (UTC)", "run", "outcome", "MiB", "file", "stays as")
     typer.echo(line.format(*heads))
     for one in found:
@@ -70,7 +71,7 @@ def list_(
             one["kind"],
             _at(one["created_at"]),
             "" if one["iteration"] is None else f"#{one['iteration']}",
-            one["outcome"] or "",
+            ROLLED_BACK if one["rolled_back_at"] else one["outcome"] or "",
             f"{one['bytes'] / MIB:.1f}",
             one["file_state"],
             ", ".join(one["reasons"])
@@ -190,10 +191,77 @@ def sync(
         raise NegativeVerdict(f"{len(failed)} of {len(done)} not done: {failed[0].error}")
 
 
+@app.command()
+def rollback(
+    config: Annotated[
+        str, typer.Option("--config", metavar="BOARD:PLAYERS", help="whose champion goes")
+    ],
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="why; stays in the event log")
+    ],
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="SHA", help="an earlier champion; default: the one before"),
+    ] = None,
+    as_json: Json = False,
+    settings_file: SettingsFile = None,
+) -> None:
+    """Take the champion back: the one before it, or an earlier one, is champion again.
+
+    What was trained from those in between plays selfplay no more; nothing is removed. The master loop
+    does the same where games show it (evaluation.rollback_min_games).
+    """
+    from ringrift.configs import Config
+    from ringrift.models.distribution import ensure
+    from ringrift.models.registry import find
+    from ringrift.pipeline.regression import go_back
+    from ringrift.store import models
+    from ringrift.store.ledger import MASTER, standing_fence
+
+    of, why = Config.parse(config), " ".join(reason.split())
+    if not why:
+        raise BadInput("--reason is empty: expected why the champion is taken back")
+    ctx = _context(settings_file)
+    with ctx.ledger.read() as tx:
+        fence = standing_fence(tx, MASTER)
+        before = models.line(tx, str(of))
+        wanted = None if to is None else find(tx, of, to)
+        target = wanted
+        if target is None and len(before) > 1:
+            target = models.get_model(tx, before[1].model)
+    if wanted is not None and before and wanted.sha256 == before[0].model:
+        done: dict[str, Any] = {"config": str(of), "champion": wanted.sha256, "was": None}
+    else:
+        if target is not None and target.pruned_at is None:
+            ensure(ctx.blobs, target, ctx.settings.models.distribute_to)  # its file can be read
+        with ctx.ledger.write(fence) as tx:
+            name = None if wanted is None else wanted.sha256
+            back = go_back(tx, of, f"by hand: {why}", name)
+        done = {
+            "config": back.config,
+            "champion": back.restored,
+            "was": back.model,
+            "withdrawn": list(back.withdrawn),
+            "reason": back.reason,
+        }
+    if as_json:
+        typer.echo(json.dumps(done, indent=1))
+    elif done["was"] is None:
+        typer.echo(f"{of}: {done['champion'][:SHORT]} is the champion already")
+    else:
+        typer.echo(
+            f"{of}: {done['champion'][:SHORT]} is champion again, {done['was'][:SHORT]} no more; "
+            f"{_count(len(done['withdrawn']), 'model')} withdrawn from selfplay"
+        )
+
+
 # -- looking up ------------------------------------------------------------------------------
 
 #: State of a model's file in this state directory.
 HERE, GONE, DAMAGED, PRUNED = "here", "GONE", "DAMAGED", "pruned"
+
+#: Outcome of a promoted model that is champion no more because it was taken back.
+ROLLED_BACK = "rolled back"
 
 #: A file that is not here, where there are places to take it from when it is needed.
 AWAY = "not here"
@@ -223,17 +291,25 @@ def _configs(ctx: Context, asked: Sequence[str] | None) -> list[str]:
 
 def _models(ctx: Context, config: str) -> list[dict[str, Any]]:
     """Every model of a config, oldest first, as plain JSON."""
+    from ringrift.events.kinds import Kind
     from ringrift.models.pruning import judge
     from ringrift.pipeline.model_files import rule
-    from ringrift.store import runs
+    from ringrift.store import events, runs
 
     with ctx.ledger.read() as tx:
         judged = judge(tx, config, rule(ctx))
         of = {run.id: run for run in runs.all_runs(tx) if run.config == config}
-    return [_about(ctx, one, of.get(one.model.run_id or "")) for one in judged]
+        told = events.all_of(tx, Kind.MODEL_ROLLED_BACK)
+    back = {one.payload.get("model"): one for one in told if one.config == config}
+    return [
+        _about(ctx, one, of.get(one.model.run_id or ""), back.get(one.model.sha256))
+        for one in judged
+    ]
 
 
-def _about(ctx: Context, verdict: Verdict, run: RunRow | None) -> dict[str, Any]:
+def _about(
+    ctx: Context, verdict: Verdict, run: RunRow | None, back: EventRow | None
+) -> dict[str, Any]:
     row = verdict.model
     path = ctx.blobs.path(row.path)
     lacking = AWAY if ctx.settings.models.distribute_to else GONE
@@ -242,6 +318,8 @@ def _about(ctx: Context, verdict: Verdict, run: RunRow | None) -> dict[str, Any]
         **asdict(row),
         "iteration": None if run is None else run.iteration,
         "outcome": None if run is None else run.outcome or run.state,
+        "rolled_back_at": None if back is None else back.created_at,
+        "rolled_back_reason": None if back is None else back.payload.get("reason"),
         "reasons": list(verdict.reasons),
         "file": str(path),
         "file_state": state,
@@ -372,6 +450,9 @@ def _described(about: dict[str, Any]) -> list[str]:
         )
     lines += [f"gate       {gate_line(gate)}" for gate in about["gates"]]
     lines += [f"promoted   {_at(at)} UTC" for at in about["promoted_at"]]
+    if about["rolled_back_at"]:
+        at = _at(about["rolled_back_at"])
+        lines.append(f"taken back {at} UTC: {about['rolled_back_reason']}")
     lines += [f"taken to   {place}, {_at(at)} UTC" for place, at in about["places"].items()]
     return lines
 

@@ -179,7 +179,8 @@ def _row(one: ConfigStatus) -> tuple[str, ...]:
     need = one.unit or "" if one.need is None else f"of {one.need:.0f} {one.unit}"
     champion = "-"
     if one.champion is not None:
-        more = f" ({one.promotions} promotions)" if one.promotions > 1 else ""
+        back = ", rolled back" if one.champion["rolled_back"] is not None else ""
+        more = f" ({one.promotions} promotions{back})" if one.promotions > 1 else ""
         champion = f"{one.champion['sha256'][:12]}{more}"
     stage = BETWEEN.get(one.stage) or TITLES.get(one.stage, one.stage)
     return (one.config, run, stage, have, need, when(one.eta_seconds), champion)
@@ -225,6 +226,9 @@ def detail_lines(one: ConfigStatus, home: str, at: float) -> list[str]:
         since = clock(max(0.0, at - champion["since"]))
         text.append(f"  champion   {champion['sha256']}")
         text.append(f"             {home}/{champion['file']}, for {since}")
+        back = champion["rolled_back"]
+        if back is not None:
+            text.append(f"  again      since {back['model'][:12]} was taken back: {back['reason']}")
         text += [f"  gauntlet   {gate_text(gate)}" for gate in champion["gates"]]
     if one.newest is not None and (champion is None or one.newest["sha256"] != champion["sha256"]):
         text.append(f"  selfplay   {one.newest['sha256']} ({one.newest['kind']})")

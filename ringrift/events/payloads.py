@@ -169,7 +169,7 @@ class ModelRejected(Concluded):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRolledBack(Payload):
-    """A champion was taken back, and an earlier one plays again. No loop does so yet; the master loop will."""
+    """A champion was taken back, and an earlier one holds its seat again: after a regression, or by hand."""
 
     config: Annotated[str, "config, BOARD:PLAYERS"]
     model: Annotated[str, "sha256 of the model that is champion no more"]
@@ -179,14 +179,14 @@ class ModelRolledBack(Payload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegressionDetected(Payload):
-    """A model was shown to be weaker than one before it. Nothing looks yet; the master loop's shadow evaluation will."""
+    """A champion was shown to be weaker than the one before it, by all their games against each other."""
 
     config: Annotated[str, "config, BOARD:PLAYERS"]
     model: Annotated[str, "sha256 of the weaker model"]
     against: Annotated[str, "sha256 of the stronger, earlier one"]
-    match: Annotated[str, "id of the match that shows it"]
-    games: Annotated[int, "its games"]
-    low: Annotated[float, "95% interval of the score of the weaker one"]
+    match: Annotated[str, "id of the newest match between the two"]
+    games: Annotated[int, "games of all their matches with the same search budget"]
+    low: Annotated[float, "99.9% interval of the score of the weaker one"]
     high: Annotated[float, "its upper end"]
 
 

@@ -23,19 +23,29 @@ def conclude(
     evidence: Sequence[EvaluationRow],
     passed: bool,
     fence: Fence | None = None,
+    *,
+    accepted: bool = False,
 ) -> None:
-    """Write the evidence, and make the candidate champion if it `passed` every gate."""
+    """Write the evidence, and make the candidate champion if it `passed` every gate.
+
+    `accepted`: it may play selfplay, passed or not.
+    """
     for row in evidence:
         models.add_evaluation(tx, row)
-    if not passed:
+    if not (passed or accepted):
         return
     holder = models.champion(tx, run.config)
     if holder != run.champion:
-        # Another champion than the one that the evidence is about: only a by-hand change does that.
+        # Another champion than the one that the evidence is about: he was taken back since the caller
+        # looked (`pipeline.regression`). The next attempt sees it.
         raise NegativeVerdict(
             f"{run.config} has another champion ({str(holder)[:12]}) than the run was opened "
             f"against ({str(run.champion)[:12]}): its evidence does not hold"
         )
+    if accepted:
+        models.accept_model(tx, candidate.sha256)
+    if not passed:
+        return
     models.promote(
         tx,
         run_id=run.id,

@@ -9,7 +9,8 @@ is untrained                                    gates and ratings go back to it
 is the start, champion or candidate of an open  that run needs it
 run, or played a game that it goes on from
 is to play a match that is planned              that match needs it
-was champion (the last `champions` of them)     somebody may have to go back to it; tournaments
+was champion (the last `champions` before the   a regression goes back to it; tournaments
+present one; none that was taken back)
 is a newest candidate (the last `candidates`)   so do people who look
 was brought here by hand                        nobody can make it again
 ==============================================  ================================================
@@ -62,9 +63,7 @@ def judge(tx: Tx, config: str, rule: Rule) -> list[Verdict]:
     """What becomes of each model of a config, oldest first."""
     rows = models.models_of(tx, config)
     kept = needed(tx, config)
-    before = [row.model for row in models.promotions_of(tx, config)]
-    champion = models.champion(tx, config)
-    earlier = list(dict.fromkeys(model for model in reversed(before) if model != champion))
+    earlier = [row.model for row in models.line(tx, config)[1:]]
     for number, sha256 in enumerate(earlier[: rule.champions], start=1):
         kept[sha256].append(f"champion {number} before the present one")
     trained = [row.sha256 for row in rows if row.kind == models.CANDIDATE]

@@ -1,10 +1,12 @@
-"""Matches beside the runs: they promote nothing, and tell how strong models are meanwhile.
+"""Matches beside the runs: they tell how strong models are meanwhile.
 
-shadow      the newest model of a config against its champion, each evaluation.shadow_interval_seconds
+shadow      the newest model of a config against its champion, each evaluation.shadow_interval_seconds;
+            where that is the champion, it against the champion before it
 tournament  its models against each other, each evaluation.full_tournament_interval_seconds
 
 Each is fixed in the ledger first, then played by whoever takes its message, and read by the ratings
-with all other games (`ringrift eval ratings`). When the next one is due follows from the ledger, so
+with all other games (`ringrift eval ratings`). They promote nothing, but a champion that they show to be
+weaker than the one before it loses its seat (`pipeline.regression`). When the next one is due follows from the ledger, so
 that a restart neither loses nor hurries one. A match whose message was lost stays without games;
 the next one makes up for it.
 """
@@ -15,9 +17,11 @@ from collections.abc import Collection, Iterator
 from itertools import combinations
 from typing import Any, Final
 
+import structlog
+
 from ringrift.configs import Config
-from ringrift.errors import BadInput, Interrupted
-from ringrift.pipeline import model_files
+from ringrift.errors import BadInput, Interrupted, NegativeVerdict
+from ringrift.pipeline import model_files, regression
 from ringrift.pipeline.context import Context, StageReport
 from ringrift.pipeline.gates import searching
 from ringrift.pipeline.plan import RunPlan
@@ -26,6 +30,8 @@ from ringrift.store import matches, models
 from ringrift.store.ids import digest
 from ringrift.store.ledger import Tx
 from ringrift.store.matches import MatchRow
+
+log = structlog.get_logger(__name__)
 
 SHADOW: Final = "shadow"
 TOURNAMENT: Final = "tournament"
@@ -48,7 +54,7 @@ def plan_due(ctx: Context, purposes: Collection[str] = (SHADOW, TOURNAMENT)) -> 
         rules = settings.evaluation
         with ctx.ledger.write(ctx.fence) as tx:
             if SHADOW in purposes and _due(tx, config, SHADOW, rules.shadow_interval_seconds):
-                planned += _plan(tx, config, plan, SHADOW, newest_and_champion(tx, config))
+                planned += _plan(tx, config, plan, SHADOW, shadow_pair(tx, config))
             interval = rules.full_tournament_interval_seconds
             if TOURNAMENT in purposes and _due(tx, config, TOURNAMENT, interval):
                 pairs = combinations(pool(tx, config), 2)
@@ -71,6 +77,16 @@ def newest_and_champion(tx: Tx, config: Config) -> list[str]:
     champion = models.champion(tx, str(config))
     trained = [m for m in models.models_of(tx, str(config), models.CANDIDATE) if not m.pruned_at]
     return list(dict.fromkeys([m.sha256 for m in trained[-1:]] + [champion] if champion else []))
+
+
+def shadow_pair(tx: Tx, config: Config) -> list[str]:
+    """sha256 of the two of a shadow match; one alone where the first champion is the newest."""
+    pair = newest_and_champion(tx, config)
+    if len(pair) == 1:
+        before = models.line(tx, str(config))[1:2]
+        rows = [models.get_model(tx, row.model) for row in before]
+        pair += [row.sha256 for row in rows if row is not None and row.pruned_at is None]
+    return pair
 
 
 def pool(tx: Tx, config: Config) -> list[str]:
@@ -117,6 +133,8 @@ def _plan(tx: Tx, config: Config, plan: RunPlan, purpose: str, pair: list[str]) 
 def play(ctx: Context, match: str) -> dict[str, Any]:
     """Play what is missing of a match, and put it into the ledger; figures of the match.
 
+    The champion of its config is taken back where its games now ask for it.
+
     Interrupted, when `ctx.stop` says so, loses the block in hand only.
     """
     from ringrift.evaluation.spec import MatchSpec
@@ -148,4 +166,13 @@ def play(ctx: Context, match: str) -> dict[str, Any]:
             matches.add_games(tx, match, played)
     with ctx.ledger.read() as tx:
         wins = matches.wins_by_number(tx, match)
+    _go_back(ctx, spec.config)
     return {"match": match, "purpose": row.purpose, "games": len(wins), "wins": sum(wins.values())}
+
+
+def _go_back(ctx: Context, config: Config) -> None:
+    """Look for a regression; where a new master came, or another look did it, the next match looks again."""
+    try:
+        regression.look(ctx, config)
+    except NegativeVerdict as error:
+        log.warning("not looked for a regression", config=str(config), reason=str(error))

@@ -113,7 +113,7 @@ WIRING: tuple[tuple[Kind, Handler, Handler | None], ...] = (
     (Kind.MODEL_PROMOTED, note, go_out),  # ─▶ distribution
     (Kind.DATA_COLLECTED, note, None),
     (Kind.MODEL_REJECTED, warn, go_out),  # ─▶ distribution: it may play selfplay all the same
-    (Kind.MODEL_ROLLED_BACK, warn, None),
+    (Kind.MODEL_ROLLED_BACK, warn, go_out),  # ─▶ distribution
     (Kind.REGRESSION_DETECTED, warn, None),
     (Kind.STAGE_FAILED, warn, None),  # the reconciler has it tried again
     (Kind.STAGE_ABANDONED, warn, go_on),  # ─▶ goes on without it, or closes the run

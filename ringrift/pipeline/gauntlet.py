@@ -147,14 +147,20 @@ def summary(gate: gates.Gate, verdict: gates.Verdict) -> dict[str, Any]:
 
 
 def promote(task: Task) -> Done:
-    """Read the verdicts, promote or reject the candidate, and close the run."""
+    """Read the verdicts, promote or reject the candidate, and close the run.
+
+    A candidate of a run whose champion was taken back meanwhile is rejected, whatever its gates say:
+    they were held against a weak one, which it most likely was trained from.
+    """
     ctx, run = task.ctx, task.run
     with ctx.ledger.read() as tx:
         candidate = _candidate(tx, run.id)
         said = verdicts(tx, run)
+        holder = models.champion(tx, run.config)
     evidence = [summary(gate, verdict) for gate, verdict in said]
-    passed = gates.all_passed([verdict for _, verdict in said])
-    accepted = passed or not gates.shown_weaker(said)
+    stands = holder == run.champion
+    passed = stands and gates.all_passed([verdict for _, verdict in said])
+    accepted = stands and (passed or not gates.shown_weaker(said))
     path = task.model_path(candidate.sha256)  # what is promoted can be read
     told = task.event(Kind.EVALUATION_COMPLETED, gates=evidence)
     result = {
@@ -165,16 +171,18 @@ def promote(task: Task) -> Done:
         "gates": evidence,
     }
     reason = promotion.reason(candidate.sha256, evidence)
+    if not stands:
+        reason = (
+            f"its champion {str(run.champion)[:12]} was taken back for {str(holder)[:12]}, "
+            f"so its evidence does not hold; {reason}"
+        )
     verdict = task.event(
         Kind.MODEL_PROMOTED if passed else Kind.MODEL_REJECTED, reason=reason, **result
     )
 
     def rows(tx: Tx) -> None:
-        promotion.conclude(
-            tx, run, candidate, said_to_rows(run, candidate, said), passed, ctx.fence
-        )
-        if accepted:
-            models.accept_model(tx, candidate.sha256)
+        shown = said_to_rows(run, candidate, said)
+        promotion.conclude(tx, run, candidate, shown, passed, ctx.fence, accepted=accepted)
         runs.close_run(tx, run.id, str(result["outcome"]), reason)
 
     return Done(result, [told, verdict], rows)

@@ -255,6 +255,11 @@ def failure_text(row: EventRow) -> str:
             return f"circuit breaker {about.get('breaker')} opened: {why}"
         case Kind.REGRESSION_DETECTED:
             return f"{str(about.get('model'))[:12]} is weaker than {str(about.get('against'))[:12]}"
+        case Kind.MODEL_ROLLED_BACK:
+            back = (
+                f"{str(about.get('model'))[:12]} taken back for {str(about.get('restored'))[:12]}"
+            )
+            return f"{back}: {why}"
         case Kind.BLOB_QUARANTINED | Kind.GAME_QUARANTINED:
             return f"{about.get('path')}: {why}"
         case Kind.HOOK_FAILED:

@@ -31,6 +31,7 @@ _S = TypeVar("_S", bound=Section)
 #: Keys of sections that came after plans were first stored. Left out of a plan where they are as packaged: it is
 #: the plan that it was before, with the same digest, and a run of it has the same seeds and games.
 LATER: Final = {
+    "evaluation": ("rollback_min_games",),
     "training": ("min_new_fraction", "stale_after_seconds", "max_quarantined_fraction"),
 }
 

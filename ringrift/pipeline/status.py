@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ringrift.configs import Config
+from ringrift.events.kinds import Kind
 from ringrift.pipeline.capacity import Capacity
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.file_looks import Files
@@ -19,6 +20,7 @@ from ringrift.pipeline.run_status import DOING, RunStatus, StageStatus, run_stat
 from ringrift.pipeline.scheduling import Decision
 from ringrift.pipeline.triggers import Trigger, training_due
 from ringrift.pipeline.waits import Around, Wait, between
+from ringrift.store import events as outbox
 from ringrift.store import games, loops, models, runs, work
 from ringrift.store.ledger import Tx
 from ringrift.store.runs import RunRow
@@ -49,7 +51,8 @@ class ConfigStatus:
     need: float | None
     unit: str | None
     eta_seconds: float | None
-    #: sha256, file, since (of the promotion), gates; None before the first promotion.
+    #: sha256, file, since when it has its seat, gates, rolled_back (model and reason, where it has it
+    #: again since that one was taken back, else None); None before the first promotion.
     champion: dict[str, Any] | None
     #: The network that plays selfplay: sha256, kind, file.
     newest: dict[str, Any] | None
@@ -209,17 +212,26 @@ def _model(row: models.ModelRow) -> dict[str, Any]:
 
 
 def _champion(tx: Tx, config: str) -> dict[str, Any] | None:
-    sha256 = models.champion(tx, config)
-    row = None if sha256 is None else models.get_model(tx, sha256)
-    if row is None:
+    seat = models.seat(tx, config)
+    row = None if seat is None else models.get_model(tx, seat.model)
+    line = models.line(tx, config)
+    if seat is None or row is None or not line:
         return None
-    promotion = models.promotions_of(tx, config)[-1]
     return {
         **_model(row),
-        "since": promotion.created_at,
-        "run": promotion.run_id,
-        "gates": promotion.evidence["gates"],
+        "since": seat.since,
+        "run": line[0].run_id,
+        "gates": line[0].evidence["gates"],
+        "rolled_back": _rolled_back(tx, config, seat.model),
     }
+
+
+def _rolled_back(tx: Tx, config: str, champion: str) -> dict[str, Any] | None:
+    """For whom the champion has its seat again, and why; None if it was promoted last."""
+    told = outbox.last_events(tx, 1, kind=Kind.MODEL_ROLLED_BACK, config=config)
+    if not told or told[0].payload.get("restored") != champion:
+        return None
+    return {"model": told[0].payload.get("model"), "reason": told[0].payload.get("reason")}
 
 
 def known_configs(ctx: Context) -> list[str]:

@@ -26,6 +26,7 @@ class EvaluationSettings(Section):
     sprt_elo1: Annotated[float, Field(ge=-400, le=400)]
     sprt_alpha: Annotated[float, Field(gt=0, lt=0.5)]
     sprt_beta: Annotated[float, Field(gt=0, lt=0.5)]
+    rollback_min_games: Annotated[int, Field(ge=0, le=1_000_000)]
 
     @model_validator(mode="after")
     def _bounds_are_ordered(self) -> Self:

@@ -143,6 +143,27 @@ def count_matches(tx: Tx, config: str, purpose: str, a: str, b: str) -> int:
     return int(tx.conn.scalar(query) or 0)
 
 
+def between(tx: Tx, config: str, model: str, other: str) -> list[MatchRow]:
+    """Matches of two networks with whatever budgets, oldest first."""
+
+    def of(column: sa.Column[str], sha256: str) -> sa.ColumnElement[bool]:
+        return column.contains(f":{sha256[:12]}", autoescape=True)
+
+    a, b = matches.c.a, matches.c.b
+    query = (
+        sa.select(*_MATCH)
+        .where(
+            matches.c.config == config,
+            sa.or_(
+                sa.and_(of(a, model), of(b, other)),
+                sa.and_(of(a, other), of(b, model)),
+            ),
+        )
+        .order_by(matches.c.created_at, matches.c.id)
+    )
+    return [MatchRow(**row) for row in tx.conn.execute(query).mappings()]
+
+
 def unplayed(tx: Tx, config: str, since: float) -> list[MatchRow]:
     """Matches of no run that were planned since then and lack games, as far as a loop planned them.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -76,6 +76,16 @@ class PromotionRow:
     evidence: dict[str, Any]
     fence: int | None
     created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SeatRow:
+    """Who is champion of a config, and by which promotion."""
+
+    model: str
+    promotion_id: str
+    #: Seconds since 1970: of the promotion, or of going back to it.
+    since: float
 
 
 _MODEL = [models.c[name] for name in ModelRow.__dataclass_fields__]
@@ -152,10 +162,14 @@ def candidate_of(tx: Tx, run_id: str) -> ModelRow | None:
 
 
 def newest_accepted(tx: Tx, config: str) -> ModelRow | None:
-    """The network that selfplay uses."""
+    """The network that selfplay uses.
+
+    Its file is kept as long as it is that. One that becomes it again, as all newer ones were withdrawn,
+    may have lost its file meanwhile, and is passed over.
+    """
     query = (
         sa.select(*_MODEL)
-        .where(models.c.config == config, models.c.accepted)
+        .where(models.c.config == config, models.c.accepted, models.c.pruned_at.is_(None))
         .order_by(models.c.created_at.desc(), models.c.sha256)
         .limit(1)
     )
@@ -166,6 +180,19 @@ def newest_accepted(tx: Tx, config: str) -> ModelRow | None:
 def accept_model(tx: Tx, sha256: str) -> None:
     """Let a model play selfplay games."""
     tx.conn.execute(models.update().where(models.c.sha256 == sha256).values(accepted=True))
+
+
+def withdraw(tx: Tx, config: str, sha256s: Collection[str]) -> list[str]:
+    """Let these models, and all that were trained from them, play selfplay no more; which did until now."""
+    rows = models_of(tx, config)
+    gone = set(sha256s)
+    for row in rows:  # oldest first: a parent comes before its children
+        if row.parent in gone:
+            gone.add(row.sha256)
+    found = [row.sha256 for row in rows if row.accepted and row.sha256 in gone]
+    for sha256 in found:
+        tx.conn.execute(models.update().where(models.c.sha256 == sha256).values(accepted=False))
+    return found
 
 
 def configs(tx: Tx) -> list[str]:
@@ -217,6 +244,27 @@ def champion_since(tx: Tx, config: str) -> float | None:
     return None if found is None else float(found)
 
 
+def seat(tx: Tx, config: str) -> SeatRow | None:
+    """The champion of a config, None before the first promotion."""
+    query = sa.select(champions.c.model, champions.c.promotion_id, champions.c.since)
+    row = tx.conn.execute(query.where(champions.c.config == config)).mappings().first()
+    return None if row is None else SeatRow(**row)
+
+
+def line(tx: Tx, config: str) -> list[PromotionRow]:
+    """The promotion that the champion holds its seat by, then those before it, newest first.
+
+    Each is of the `previous` of the one after it: a champion that was taken back is not among them.
+    """
+    known = {row.model: row for row in promotions_of(tx, config)}
+    found: list[PromotionRow] = []
+    model = champion(tx, config)
+    while model is not None and model in known:
+        found.append(known.pop(model))
+        model = found[-1].previous
+    return found
+
+
 def all_champions(tx: Tx) -> dict[str, tuple[str, str]]:
     """config -> (model, promotion id)."""
     query = sa.select(champions.c.config, champions.c.model, champions.c.promotion_id)
@@ -258,6 +306,16 @@ def promote(
         tx.conn.execute(champions.insert().values(config=config, **seat))
     accept_model(tx, model)
     return True
+
+
+def restore(tx: Tx, *, holder: str, promotion: PromotionRow) -> bool:
+    """Give the seat of `holder` back to the model of an earlier promotion; False if he does not hold it."""
+    changed = tx.conn.execute(
+        champions.update()
+        .where(champions.c.config == promotion.config, champions.c.model == holder)
+        .values(model=promotion.model, promotion_id=promotion.id, since=tx.now)
+    )
+    return changed.rowcount == 1
 
 
 def promotions_of(tx: Tx, config: str | None = None) -> list[PromotionRow]:

@@ -11,7 +11,8 @@ dataset     file there, its hash, id from its parts, shards known
 model       file there, its hash, run and dataset known; pruned: told, and nothing plays it
 match       games within the match, each number once
 evaluation  games and wins from the match's games
-promotion   evidence there and passed; the champion is the newest promotion
+promotion   evidence there and passed; the champion is the newest promotion, or who a rollback gave
+            its seat back to, by his own promotion; who lost it plays no selfplay
 event       each done stage, promotion and closed run has its event; payloads are what kinds carry
 ==========  ==================================================================================
 """
@@ -218,19 +219,39 @@ def _evaluations(tx: Tx) -> Iterator[Disagreement]:
 
 def _promotions(tx: Tx) -> Iterator[Disagreement]:
     newest: dict[str, models.PromotionRow] = {}
+    by_id: dict[str, models.PromotionRow] = {}
     for row in models.promotions_of(tx):
-        newest[row.config] = row
+        newest[row.config] = by_id[row.id] = row
         said = models.evaluations_of(tx, run_id=row.run_id, model=row.model)
         passed = [e for e in said if e.verdict == models.PASS and e.low >= 0.0 and e.games]
         if not said or len(passed) != len(said):
             found = f"{len(passed)} of {len(said)} gates passed"
             yield Disagreement("promotion", row.id[:12], "all gates passed", found)
     champions = models.all_champions(tx)
+    back = _rolled_back(tx)
     for config in sorted({*newest, *champions}):
-        says = champions.get(config, ("none", "none"))[0]
+        says, by = champions.get(config, ("none", "none"))
         found = newest[config].model if config in newest else "no promotion"
+        left: set[str] = set()
+        while (config, found) in back and found not in left:
+            left.add(found)
+            found = back[config, found]
         if says != found:
             yield Disagreement("promotion", config, f"champion {says[:12]}", found[:12])
+        elif by in by_id and by_id[by].model != says:
+            of = f"one of {by_id[by].model[:12]}"
+            yield Disagreement("promotion", config, f"champion {says[:12]} by {by[:12]}", of)
+    for config, model in back:
+        lost = models.get_model(tx, model)
+        if lost is not None and lost.accepted:
+            yield Disagreement("promotion", config, f"{model[:12]} was taken back", "accepted")
+
+
+def _rolled_back(tx: Tx) -> dict[tuple[str, str], str]:
+    """(config, model that lost its seat) -> who has it since then."""
+    told = outbox.all_of(tx, Kind.MODEL_ROLLED_BACK)
+    about = [event.payload for event in told if event.fault is None]
+    return {(one["config"], one["model"]): one["restored"] for one in about}
 
 
 #: Stage -> the event that its last done unit must have told, or one of these.

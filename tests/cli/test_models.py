@@ -111,6 +111,54 @@ def test_models_go_to_a_place_and_come_from_it(ctx, capsys, tmp_path, monkeypatc
     assert (tmp_path / "other" / "models" / f"{again['champion']}.safetensors").is_file()
 
 
+def test_rollback_gives_the_seat_back(ctx, capsys, monkeypatch):
+    """To the champion before or to an earlier one, with the reason in list, show and status; the ledger agrees."""
+    with ctx.ledger.read() as tx:
+        newest, before, first, *_ = [row.model for row in models.line(tx, "hex8:2")]
+    back = ["rollback", "--config", "hex8:2", "--reason", "opens  badly"]
+    line = said(capsys, *back)
+    assert (
+        line == f"hex8:2: {before[:12]} is champion again, {newest[:12]} no more; "
+        "2 models withdrawn from selfplay\n"
+    )
+    listed = {one.split()[0]: one for one in said(capsys, "list").splitlines()}
+    assert "rolled back" in listed[newest[:12]]
+    assert listed[before[:12]].endswith("champion, plays selfplay")
+    shown = said(capsys, "show", newest)
+    assert "UTC: by hand: opens badly" in shown
+    assert "selfplay   not accepted" in shown
+    monkeypatch.setenv("RINGRIFT__LOOP__CONFIGS", "[hex8:2, square8:2]")
+    assert run(["status"]) == 0
+    assert f"{before[:12]} (4 promotions, rolled back)" in capsys.readouterr().out
+    assert run(["status", "--config", "hex8:2"]) == 0
+    assert f"again      since {newest[:12]} was taken back: by hand" in capsys.readouterr().out
+    assert "is the champion already" in said(capsys, *back, "--to", before)
+    done = json.loads(said(capsys, *back, "--to", first[:10], "--json"))
+    assert (done["champion"], done["was"]) == (first, before)
+    assert run(["ledger", "verify"]) == 0
+
+
+def test_rollback_says_what_it_cannot_do(ctx, capsys):
+    """One line, exit 2, and the champion stays: nobody before it, no champion before it, pruned, or no reason."""
+    with ctx.ledger.read() as tx:
+        newest, before, *_ = line = [row.model for row in models.line(tx, "hex8:2")]
+        initial = models.initial_model(tx, "hex8:2").sha256
+    said(capsys, "prune")
+    for config, to, reason, words in (
+        ("hex8:3", (), "x", "hex8:3 has no champion yet"),
+        ("hex8:2", ("--to", initial), "x", f"expected one of {before[:12]}, {line[2][:12]}"),
+        ("hex8:2", (), "x", "its file was pruned (models.keep_champions)"),
+        ("hex8:2", (), " ", "--reason is empty"),
+        ("hex8:2", ("--to", "f" * 12), "x", "no model begins with"),
+    ):
+        assert run(["models", "rollback", "--config", config, "--reason", reason, *to]) == 2
+        err = capsys.readouterr().err
+        assert words in err
+        assert err.count("\n") == 1
+    with ctx.ledger.read() as tx:
+        assert models.champion(tx, "hex8:2") == newest
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
