@@ -60,7 +60,11 @@ def test_dry_run_says_what_and_why_and_writes_nothing(promoted, capsys):
     files = sorted(path for path in home().rglob("*"))
     assert run(["master-loop", "--dry-run", "--profile", "minimal"]) == 0
     said = capsys.readouterr().out
-    for part in ("profile    minimal", "starts     broker, gpu1, cpu, control, beat", "control.tick"):
+    for part in (
+        "profile    minimal",
+        "starts     broker, gpu1, cpu, control, beat",
+        "control.tick",
+    ):
         assert part in said, part
     assert "control.tournament" not in said
     [decision] = [line for line in said.splitlines() if line.startswith("  hex8:2")]
