@@ -24,7 +24,8 @@ PERSONAL = (
 
 @pytest.fixture(autouse=True)
 def _own_surroundings(monkeypatch, tmp_path):
-    """Give each test a state directory of its own and no settings from outside."""
+    """Give each test a state directory of its own and no settings from outside, nor from the test before it."""
+    before = set(os.environ)
     for name in list(os.environ):
         if name in PERSONAL or name.startswith("RINGRIFT__"):
             monkeypatch.delenv(name)
@@ -32,4 +33,7 @@ def _own_surroundings(monkeypatch, tmp_path):
     # Timing would choose now this and now that for the small networks of the tests, and takes seconds in each process.
     monkeypatch.setenv("RINGRIFT__SELFPLAY__BACKEND", "torch")
     yield
+    for name in set(os.environ) - before:  # a command in this process tells its children by them
+        if name.startswith("RINGRIFT"):
+            del os.environ[name]
     structlog.reset_defaults()  # a command in this process may have bound it to a captured stderr

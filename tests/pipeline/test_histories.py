@@ -70,7 +70,7 @@ def test_a_history_is_let_go():
 
     def worlds():
         gc.collect()
-        return sum(isinstance(found, World) for found in gc.get_objects())
+        return sum(type(found) is World for found in gc.get_objects())
 
     play(7)
     before = worlds()
