@@ -115,10 +115,17 @@ def _write_ahead(path: Path) -> None:
 
 
 def _is_wal(path: Path) -> bool:
+    """Whether a database is there and in WAL mode; SQLite is asked, and nobody else may read the file.
+
+    Closing any file that is open on a database takes the locks of this process's connections to it away (SQLite, "How
+    to corrupt" §2.2): then another process takes itself for the last one, and removes a write-ahead log that is in use.
+    """
+    if not path.exists():
+        return False
     try:
-        with path.open("rb") as file:
-            return file.read(20)[18:20] == b"\x02\x02"
-    except OSError:
+        with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000)) as connection:
+            return bool(connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal")
+    except sqlite3.Error:
         return False
 
 

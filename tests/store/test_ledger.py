@@ -1,5 +1,7 @@
 import multiprocessing
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -266,3 +268,14 @@ def test_subscriptions_come_and_go_with_their_migration(ledger):
             assert there == (step is command.upgrade)
     with ledger.write() as tx:
         assert subscriptions.hold(tx, "a hook", "me", 1.0) is None
+
+
+def test_opening_a_ledger_again_takes_no_locks_away(tmp_path):
+    """A process with two ledgers of one file keeps its log: another one that comes and goes is not the last."""
+    first = open_ledger(tmp_path)
+    with first.read() as tx:
+        tx.conn.execute(sa.text("SELECT count(*) FROM runs")).scalar()
+    open_ledger(tmp_path)
+    code = "import sys, sqlite3; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT 1 FROM runs').fetchall(); c.close()"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "ringrift.db")], check=True)
+    assert (tmp_path / "ringrift.db-wal").exists()
