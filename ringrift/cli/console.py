@@ -145,14 +145,18 @@ class View(Protocol):
         """Show what was seen."""
         ...
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        """Begin to show."""
+        return self
 
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None: ...
+    ) -> None:
+        """Put away what is kept open; lines keep nothing."""
+        return None  # a body, so that views need not say the same
 
 
 def sentences(found: Overview) -> Iterator[tuple[str, str, str]]:
@@ -176,7 +180,7 @@ def steering(found: Overview) -> str:
     return f"{master.state} {master.owner} {master.fence}"
 
 
-class Lines:
+class Lines(View):
     """Plain lines: each event, each change of a config, and now and then how far it is."""
 
     def __init__(self, write: Callable[[str], None] | None = None) -> None:
@@ -212,19 +216,8 @@ class Lines:
                 self._told[name] = (stage, sentence, look.at)
                 self.say(f"{name:<12} {sentence}")
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Nothing is kept open."""
-
-
-class JsonLines:
+class JsonLines(View):
     """A line of JSON for each event and for each change of the state, ``{"event": …}`` or ``{"status": …}``."""
 
     def __init__(self, write: Callable[[str], None] | None = None) -> None:
@@ -255,19 +248,8 @@ class JsonLines:
             status = as_plain(look.overview)
             self._write(json.dumps({"at": look.at, "status": status, "parts": parts}))
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Nothing is kept open."""
-
-
-class Screen:
+class Screen(View):
     """A screen that is drawn anew at each look; lines that stay, and events, move up above it."""
 
     def __init__(self, hint: str, console: Console | None = None) -> None:

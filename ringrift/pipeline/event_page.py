@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import sys
 from dataclasses import fields
-from pathlib import Path
 from typing import Annotated, Final, get_origin, get_type_hints
 
-from ringrift.errors import BadInput
 from ringrift.events.check import needed
 from ringrift.events.kinds import FAMILIES, Kind
 from ringrift.events.payloads import PAYLOADS, GateFigures, Record
 from ringrift.pipeline.event_router import WIRING, warn
-from ringrift.settings.home import project_folder
+from ringrift.settings.pages import write_page
 
 #: Where the page lies in the project folder.
-PAGE: Final = Path("docs/events.md")
+PAGE: Final = "docs/events.md"
 
 _INTRODUCTION: Final = """\
 # Events
@@ -135,18 +133,7 @@ def _meanings(record: type[Record]) -> list[tuple[str, str]]:
 
 def main(arguments: list[str]) -> int:
     """Write the page, or compare it."""
-    folder = project_folder()
-    if folder is None:
-        raise BadInput(
-            f"{PAGE} lies in the project folder; no pyproject.toml of it from here on up"
-        )
-    made, at = page(), folder / PAGE
-    if "--check" not in arguments:
-        at.write_text(made, encoding="utf-8")
-        return 0
-    same = at.exists() and at.read_text(encoding="utf-8") == made
-    sys.stdout.write(f"{PAGE}: {'as' if same else 'not as'} the code says\n")
-    return 0 if same else 1
+    return write_page(PAGE, page(), "the code", arguments)
 
 
 if __name__ == "__main__":

@@ -10,17 +10,16 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from ringrift.errors import BadInput
-from ringrift.settings.home import project_folder
+from ringrift.settings.pages import write_page
 from ringrift.settings.settings import DEFAULTS
 
 #: The manual itself.
 SOURCE: Final = DEFAULTS
 #: Where the page lies in the project folder.
-PAGE: Final = Path("docs/settings.md")
+PAGE: Final = "docs/settings.md"
 
 _KEY: Final = re.compile(r"^( *)([a-z0-9_]+):(?: (.*))?$")
 _FACTS: Final = re.compile(r"unit: (.+) · default: (.+) · range: (.+)")
@@ -122,18 +121,7 @@ def _row(cells: tuple[str, ...]) -> str:
 
 def main(arguments: list[str]) -> int:
     """Write the page, or compare it."""
-    folder = project_folder()
-    if folder is None:
-        raise BadInput(
-            f"{PAGE} lies in the project folder; no pyproject.toml of it from here on up"
-        )
-    made, at = page(SOURCE.read_text(encoding="utf-8")), folder / PAGE
-    if "--check" not in arguments:
-        at.write_text(made, encoding="utf-8")
-        return 0
-    same = at.exists() and at.read_text(encoding="utf-8") == made
-    sys.stdout.write(f"{PAGE}: {'as' if same else 'not as'} {SOURCE.name} says\n")
-    return 0 if same else 1
+    return write_page(PAGE, page(SOURCE.read_text(encoding="utf-8")), SOURCE.name, arguments)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import pytest
 from ringrift.broker.lock import take_lock
 from ringrift.cli.continuous import LOCK
 from ringrift.cli.main import run
-from ringrift.pipeline import services
 from ringrift.pipeline.context import open_context
 from ringrift.pipeline.loop_config import LoopConfig
 from ringrift.pipeline.owner import owner
@@ -22,16 +21,7 @@ LOOP = ["continuous", "--in-process", "--jobs", "1", "--cooldown", "0"]
 @pytest.fixture
 def small(monkeypatch):
     """The command takes the small services and settings."""
-    monkeypatch.setattr(services, "real_services", lambda **_: tiny.tiny())
-    for name, value in {
-        "SELFPLAY__GAMES_PER_SHARD": "8",
-        "TRAINING__MIN_SAMPLES_TO_TRIGGER": "10",
-        "DATA_INGESTION__REPLAYED_GAMES_PER_SHARD": "0",
-        "EVALUATION__GAMES_PER_TASK": "40",
-        "EVALUATION__MIN_GAMES": "20",
-        "EVALUATION__MAX_GAMES": "80",
-    }.items():
-        monkeypatch.setenv(f"RINGRIFT__{name}", value)
+    tiny.commands_are_small(monkeypatch)
 
 
 def test_iterations_of_two_configs_and_their_status(small, capsys):

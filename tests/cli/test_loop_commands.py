@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from ringrift.cli.main import run
-from ringrift.pipeline import nodes, services
+from ringrift.pipeline import nodes
 from ringrift.pipeline.events import lease_taken
 from ringrift.pipeline.in_process import work_off
 from ringrift.pipeline.runs import open_or_resume
@@ -30,14 +30,7 @@ def ctx():
 @pytest.fixture
 def small(monkeypatch):
     """Commands take the small services and settings."""
-    monkeypatch.setattr(services, "real_services", lambda **_: tiny.tiny())
-    for name, value in {
-        "SELFPLAY__GAMES_PER_SHARD": "8",
-        "TRAINING__MIN_SAMPLES_TO_TRIGGER": "10",
-        "DATA_INGESTION__REPLAYED_GAMES_PER_SHARD": "0",
-        "EVALUATION__GAMES_PER_TASK": "20",
-    }.items():
-        monkeypatch.setenv(f"RINGRIFT__{name}", value)
+    tiny.commands_are_small(monkeypatch, EVALUATION__GAMES_PER_TASK=20)
 
 
 LOOP = [

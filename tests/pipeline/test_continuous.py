@@ -5,8 +5,6 @@ import signal
 
 import pytest
 
-from ringrift.broker.address import client_of
-from ringrift.broker.embedded import EmbeddedBroker
 from ringrift.configs import Config
 from ringrift.errors import BadInput, Interrupted, RingRiftError
 from ringrift.pipeline import services
@@ -37,22 +35,6 @@ class Clock:
     def __call__(self, _conn=None):
         """Tell the time."""
         return self.now
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory):
-    """One broker for all tests of the file."""
-    with EmbeddedBroker(tmp_path_factory.mktemp("home")) as started:
-        yield started
-
-
-@pytest.fixture
-def client(broker):
-    """A client of an empty broker."""
-    broker.ensure()
-    client = client_of(broker.url)
-    client.flushall()
-    return client
 
 
 @pytest.fixture

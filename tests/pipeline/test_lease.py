@@ -23,21 +23,6 @@ class Clock:
         return self.now
 
 
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory):
-    """One broker for all tests of the file."""
-    with EmbeddedBroker(tmp_path_factory.mktemp("home")) as started:
-        yield started
-
-
-@pytest.fixture
-def client(broker):
-    """A client of an empty broker."""
-    client = client_of(broker.url)
-    client.flushall()
-    return client
-
-
 @pytest.fixture
 def ledger(tmp_path):
     """An empty ledger."""

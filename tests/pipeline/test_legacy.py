@@ -6,7 +6,7 @@ import pytest
 import structlog
 
 from ringrift.cli.main import run as command
-from ringrift.pipeline import deferral, services
+from ringrift.pipeline import deferral
 from ringrift.pipeline.in_process import work_off
 from ringrift.pipeline.legacy import in_sequence
 from ringrift.pipeline.runs import open_or_resume
@@ -22,17 +22,7 @@ LOOP = ["unified-loop", "--start", "--max-iterations", "1"]
 @pytest.fixture
 def small(monkeypatch):
     """The command takes the small services and settings."""
-    monkeypatch.setattr(services, "real_services", lambda **_: tiny.tiny())
-    for name, value in {
-        "SELFPLAY__FIRST_GAMES": "20",
-        "SELFPLAY__GAMES_PER_SHARD": "8",
-        "TRAINING__MIN_SAMPLES_TO_TRIGGER": "10",
-        "DATA_INGESTION__REPLAYED_GAMES_PER_SHARD": "0",
-        "EVALUATION__GAMES_PER_TASK": "40",
-        "EVALUATION__MIN_GAMES": "20",
-        "EVALUATION__MAX_GAMES": "80",
-    }.items():
-        monkeypatch.setenv(f"RINGRIFT__{name}", value)
+    tiny.commands_are_small(monkeypatch)
 
 
 def test_stages_in_sequence_without_events_or_queue(tmp_path):

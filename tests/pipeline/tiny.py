@@ -13,6 +13,7 @@ import time
 
 from ringrift.configs import Config
 from ringrift.data.sync import Quarantined, sync_shard
+from ringrift.pipeline import services as all_services
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.services import (
     BadShard,
@@ -200,3 +201,22 @@ def tiny(**changes):
         "play_blocks": play_blocks,
     }
     return Services(**{**made, **changes})
+
+
+#: Settings of commands that play such runs, by the names of their variables.
+COMMANDS = {
+    "SELFPLAY__FIRST_GAMES": GAMES,
+    "SELFPLAY__GAMES_PER_SHARD": SHARD,
+    "TRAINING__MIN_SAMPLES_TO_TRIGGER": 10,
+    "DATA_INGESTION__REPLAYED_GAMES_PER_SHARD": 0,
+    "EVALUATION__GAMES_PER_TASK": 40,
+    "EVALUATION__MIN_GAMES": 20,
+    "EVALUATION__MAX_GAMES": 80,
+}
+
+
+def commands_are_small(monkeypatch, **changes):
+    """Let commands of this process take the small services and settings; changes by the names of COMMANDS."""
+    monkeypatch.setattr(all_services, "real_services", lambda **_: tiny())
+    for name, value in {**COMMANDS, **changes}.items():
+        monkeypatch.setenv(f"RINGRIFT__{name}", str(value))
