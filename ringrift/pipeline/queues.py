@@ -17,5 +17,9 @@ QUEUES: Final = (GPU, CPU, CONTROL)
 
 #: Priorities of messages in the gpu queue; Redis gives the lowest number first, and a worker takes its next message
 #: when it has done a shard, so what is urgent waits for no more than that. Trainings and gates hold a whole run up;
-#: selfplay of configs above the mean weight (`loop.weights`) and of the others; matches beside the runs.
-URGENT, HEAVY, LIGHT, BESIDE = 0, 3, 6, 9
+#: selfplay of configs above the mean weight (`loop.weights`) and of the others.
+URGENT, HEAVY, LIGHT = 0, 3, 6
+
+#: Matches beside the runs take turns with selfplay: shards are sent for as long as there are any, so behind them no
+#: match would ever be played.
+BESIDE: Final = LIGHT

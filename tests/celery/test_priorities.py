@@ -14,6 +14,9 @@ QUEUE = Queue("work", routing_key="work")
 
 RUN = "a" * 64
 
+#: The last of the four priorities that kombu knows on Redis.
+LAST = 9
+
 
 class Worker:
     """Takes one message at a time, as ours do."""
@@ -56,7 +59,7 @@ def put(url):
 def test_the_lowest_number_goes_first_at_every_message_boundary(url, put):
     """What is urgent overtakes all that waits, but not the message in hand; within a priority the oldest goes first."""
     for number in range(2):
-        for priority in (BESIDE, LIGHT, HEAVY):
+        for priority in (LAST, LIGHT, HEAVY):
             put(priority, number)
     with Connection(url) as connection:
         worker = Worker(connection)
@@ -68,9 +71,24 @@ def test_the_lowest_number_goes_first_at_every_message_boundary(url, put):
         [HEAVY, 1],
         [LIGHT, 0],
         [LIGHT, 1],
-        [BESIDE, 0],
-        [BESIDE, 1],
+        [LAST, 0],
+        [LAST, 1],
     ]
+
+
+@pytest.mark.processes
+def test_a_match_beside_the_runs_is_played_though_shards_never_end(url, put):
+    """The queue is filled again after each shard; a match has its turn all the same."""
+    put(LIGHT, 0)
+    put(LIGHT, 1)
+    put(BESIDE, "match")
+    taken = []
+    with Connection(url) as connection:
+        worker = Worker(connection)
+        for number in range(2, 6):
+            taken.append(worker.next()[1])
+            put(LIGHT, number)
+    assert taken == [0, 1, "match", 2]
 
 
 @pytest.mark.processes
@@ -118,10 +136,10 @@ def test_what_follows_a_task_keeps_its_own_priority(url):
     def work():
         """Nothing runs it: it is looked for in its queue."""
 
-    for priority in (URGENT, HEAVY, LIGHT, BESIDE):
+    for priority in (URGENT, HEAVY, LIGHT, LAST):
         work.si().set(priority=priority).apply_async((), priority=None)
     lists = {key.decode(): client.llen(key) for key in client.keys("celery*")}
-    assert lists == {"celery": 1, **{f"celery\x06\x16{n}": 1 for n in (HEAVY, LIGHT, BESIDE)}}
+    assert lists == {"celery": 1, **{f"celery\x06\x16{n}": 1 for n in (HEAVY, LIGHT, LAST)}}
 
 
 def test_shards_that_are_not_the_last_travel_alone():
