@@ -7,7 +7,7 @@ the first two harmless, and the reconciler issues again what was lost.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -93,12 +93,6 @@ def filling_of(dispatcher: Dispatcher) -> Settings | None:
     """The settings by which a dispatcher's queue is kept short, None if it has none."""
     found: Settings | None = getattr(dispatcher, "filling", None)
     return found
-
-
-def dispatch_all(dispatcher: Dispatcher, issues: Sequence[Issue]) -> None:
-    """Hand several issues over in order."""
-    for issue in issues:
-        dispatcher.dispatch(issue)
 
 
 #: Takes the files of a config's models to where they are needed, soon.

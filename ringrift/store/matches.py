@@ -105,16 +105,6 @@ def get_match(tx: Tx, match: str) -> MatchRow:
     return MatchRow(**row)
 
 
-def matches_of(tx: Tx, run_id: str) -> list[MatchRow]:
-    """The matches of a run, in the order they were planned."""
-    query = (
-        sa.select(*_MATCH)
-        .where(matches.c.run_id == run_id)
-        .order_by(matches.c.created_at, matches.c.id)
-    )
-    return [MatchRow(**row) for row in tx.conn.execute(query).mappings()]
-
-
 def all_matches(tx: Tx, config: str | None = None) -> list[MatchRow]:
     """Every match."""
     query = sa.select(*_MATCH).order_by(matches.c.created_at, matches.c.id)
