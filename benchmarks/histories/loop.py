@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import redis
 
@@ -67,6 +66,7 @@ class LoopProcess:
             hold=hold,
             master=master,
             carry=by_workers(dispatcher, _no_hooks),
+            sleep=lambda seconds: self.sim.sleep(max(seconds, STEP_SECONDS)),
         )
         try:
             loop.run()
@@ -76,12 +76,3 @@ class LoopProcess:
 
 def _no_hooks(_ctx: Context) -> None:
     """Nothing waits for hooks here."""
-
-
-def time_of(sim: Simulation) -> object:
-    """What the loop knows as `time`."""
-
-    def sleep(seconds: float) -> None:
-        sim.sleep(max(seconds, STEP_SECONDS))
-
-    return SimpleNamespace(sleep=sleep)

@@ -33,13 +33,13 @@ from benchmarks.histories.broker import (
 )
 from benchmarks.histories.judge import Judge, Wrong
 from benchmarks.histories.ledger import SimLedger, place
-from benchmarks.histories.loop import LoopProcess, time_of
+from benchmarks.histories.loop import LoopProcess
 from benchmarks.histories.lua import LuaRedis
 from benchmarks.histories.plan import ALWAYS, NEVER, Plan
 from benchmarks.histories.scheduler import FIRST_PID, Faults, Process, SimPulse, Simulation
 from benchmarks.histories.services import SmallServices
 from ringrift.errors import Interrupted, RingRiftError
-from ringrift.pipeline import continuous, event_router, master, orchestrator, reconciler
+from ringrift.pipeline import event_router, master, orchestrator, reconciler
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.dispatcher import registered
 from ringrift.pipeline.lease import MASTER, Lease
@@ -149,7 +149,6 @@ class World:
         self.dispatcher = SimDispatcher(self.broker, self.settings)
         self._exit.enter_context(registered(self.dispatcher))
         self._exit.enter_context(patch.object(orchestrator, "is_dead", self._is_dead))
-        self._exit.enter_context(patch.object(continuous, "time", time_of(self.sim)))
         for name, queue in (
             ("control1", CONTROL),
             ("control2", CONTROL),

@@ -66,8 +66,12 @@ class ContinuousLoop:
         carry: Carry,
         told: Callable[[LoopRow], None] = lambda _row: None,
         opened: Callable[[RunRow], None] = lambda _run: None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """``master`` says who holds the master lease, and raises RingRiftError while nobody can know."""
+        """``master`` says who holds the master lease, and raises RingRiftError while nobody can know.
+
+        ``sleep`` lets so many seconds pass by the clock of ``ctx``.
+        """
         self.config = config
         #: Runs that were closed while this process had them in hand.
         self.closed: list[RunRow] = []
@@ -78,6 +82,7 @@ class ContinuousLoop:
         self._carry = carry
         self._told = told
         self._opened = opened
+        self._sleep = sleep
         self._fence: Fence | None = None
         self._mind = Mind()
         self._row: LoopRow | None = None
@@ -407,7 +412,7 @@ class ContinuousLoop:
             rest = until - self._ctx.clock()
             if rest <= 0:
                 return
-            time.sleep(min(rest, ASK_SECONDS))
+            self._sleep(min(rest, ASK_SECONDS))
             self._alive()
 
     def _end(self, why: str) -> None:
