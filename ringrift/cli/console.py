@@ -156,7 +156,7 @@ class View(Protocol):
         trace: TracebackType | None,
     ) -> None:
         """Put away what is kept open; lines keep nothing."""
-        return None  # a body, so that views need not say the same
+        return  # a body, so that views need not say the same
 
 
 def sentences(found: Overview) -> Iterator[tuple[str, str, str]]:
