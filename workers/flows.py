@@ -25,7 +25,7 @@ from redis import RedisError
 
 from ringrift.celery import app
 from ringrift.errors import RingRiftError
-from ringrift.pipeline.dispatcher import Issue, register_courier, register_dispatcher
+from ringrift.pipeline.dispatcher import Issue, register_dispatcher
 from ringrift.pipeline.queues import URGENT
 from ringrift.settings import Settings
 from ringrift.store.ids import task_id
@@ -87,13 +87,12 @@ class CeleryDispatcher:
         except (OperationalError, RedisError) as error:
             raise BrokerAway(f"{issue.stage} could not be sent: {error}") from error
 
-
-def take_out(config: str) -> None:
-    """Have the models of a config taken to where they play; where that fails, the schedule does it later."""
-    try:
-        cpu.distribute.apply_async(kwargs={"config": config}, expires=CARRY_SECONDS)
-    except (OperationalError, RedisError) as error:
-        log.warning("models of %s are not taken out at once: %s", config, error)
+    def take_out(self, config: str) -> None:
+        """Have a config's models taken to where they play; where that fails, the schedule does it."""
+        try:
+            cpu.distribute.apply_async(kwargs={"config": config}, expires=CARRY_SECONDS)
+        except (OperationalError, RedisError) as error:
+            log.warning("models of %s are not taken out at once: %s", config, error)
 
 
 def flows(issue: Issue) -> list[Signature]:
@@ -133,7 +132,6 @@ def signature(run_id: str, stage: str, unit: str = "", priority: int = URGENT) -
 
 def _register(**_: Any) -> None:
     register_dispatcher(CeleryDispatcher())
-    register_courier(take_out)
 
 
 # Loaded by the app before it is finalised, or by hand after that.

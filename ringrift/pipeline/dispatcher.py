@@ -40,7 +40,8 @@ class Dispatcher(Protocol):
     """Carries out what the orchestrator decided.
 
     One that sends to a queue also has ``filling``: the settings by which the queue is kept short
-    (`pipeline.feeding`). One without it is handed all shards of a run at once.
+    (`pipeline.feeding`); one without it is handed all shards of a run at once. And it has
+    ``take_out(config)``: has the files of a config's models taken to where they are needed, soon.
     """
 
     def dispatch(self, issue: Issue) -> None:
@@ -81,12 +82,17 @@ def registered(dispatcher: Dispatcher) -> Iterator[None]:
 
 def current_dispatcher() -> Dispatcher:
     """The dispatcher of this process, or NoDispatcher naming the cure."""
-    if not _registered:
+    dispatcher = _newest()
+    if dispatcher is None:
         raise NoDispatcher(
             "no dispatcher is registered: call ringrift.celery.loaded() (work through the queue), "
             "or run `ringrift training-loop --in-process` (work in this process)"
         )
-    return _registered[-1]
+    return dispatcher
+
+
+def _newest() -> Dispatcher | None:
+    return _registered[-1] if _registered else None
 
 
 def filling_of(dispatcher: Dispatcher) -> Settings | None:
@@ -95,22 +101,12 @@ def filling_of(dispatcher: Dispatcher) -> Settings | None:
     return found
 
 
-#: Takes the files of a config's models to where they are needed, soon.
-Courier = Callable[[str], None]
-
-_couriers: list[Courier] = []
-
-
-def register_courier(courier: Courier) -> None:
-    """Make this the process's courier; the newest registration holds."""
-    _couriers.append(courier)
-
-
 def call_courier(config: str) -> None:
     """Ask for the files of a config to be taken out.
 
-    A no-op without a courier: whoever works in this process takes them out itself, and the schedule
-    makes up for what was missed.
+    A no-op where the dispatcher takes nothing out: whoever works in this process does it itself,
+    and the schedule makes up for what was missed.
     """
-    if _couriers:
-        _couriers[-1](config)
+    take_out: Callable[[str], None] | None = getattr(_newest(), "take_out", None)
+    if take_out is not None:
+        take_out(config)
