@@ -1,7 +1,7 @@
 """Selfplay at the speed of the network.
 
     python -m benchmarks.selfplay [--config BOARD:PLAYERS ...] [--backend torch|openvino|onnx] [--device cuda]
-        [--quick] [--shard] [--soak MINUTES] [--json | --markdown]
+        [--quick] [--no-shard] [--soak MINUTES] [--json | --markdown]
 
 For each config, with a drawn network of 64 channels x 6 blocks unless --model:
 
@@ -11,7 +11,9 @@ ratio           leaf evaluations per second that entered a tree, over the rate o
 shares          of the time: search (trees and rules), features, network, reading of its answer, Python.
 games/hour      at 16, 32, 64 and 200 simulations a move, every move searched alike.
 processes       two processes on two cores, over one.
---shard         whole shards, their tail included.
+whole shard     from its first to its last game, its tail included: its rate beside the network's, and its occupancy. At
+                16 simulations a move, on the large boards at 2, which changes neither and takes minutes, not hours;
+                left out by --quick (unless --shard) and --no-shard.
 --soak          memory of one process over so many minutes.
 
 The parts of a window follow each other at once, so that a ratio means something on a machine that is not quite idle;
@@ -49,8 +51,8 @@ TWO = 1.9
 
 BUDGETS = (16, 32, 64, 200)
 
-#: Budget of whole shards.
-SHARD_SIMULATIONS = 16
+#: Budget of whole shards, by board: their tail is one of moves, however long each takes.
+SHARD_SIMULATIONS = {"square8": 16, "hex8": 16, "square19": 2, "hexagonal": 2}
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -66,7 +68,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--model", metavar="FILE", help="a network of the only --config")
     parser.add_argument("--slots", type=int, default=64)
     parser.add_argument("--quick", action="store_true", help="shorter, and the bars' budget only")
-    parser.add_argument("--shard", action="store_true", help="also whole shards: minutes")
+    parser.add_argument(
+        "--shard",
+        action=argparse.BooleanOptionalAction,
+        help="also whole shards, minutes each (default: unless --quick)",
+    )
     parser.add_argument("--soak", type=float, metavar="MINUTES", help="only memory")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="one JSON object")
@@ -81,6 +87,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         raise BadInput("--model needs the --config that it is for, and no other")
     if given.model and not Path(given.model).is_file():
         raise BadInput(f"--model {given.model}: no such file")
+    given.shard = not given.quick if given.shard is None else given.shard
     if given.slots < 1:
         raise BadInput(f"--slots is {given.slots}: expected at least 1")
     return given
@@ -121,8 +128,13 @@ def measure_config(setup: Setup, *, quick: bool, shard: bool) -> dict[str, Any]:
         one, two, result["memory_mib"] = scaling(setup, 2 * seconds)
         result["processes"] = {"one": one, "two": two, "times": two / one, "bar": TWO}
     if shard:
-        small = Setup(**(setup.as_dict() | {"simulations": SHARD_SIMULATIONS}))
-        result["shard"] = asdict(whole_shard(small, fillings(config) * setup.slots))
+        small = Setup(**(setup.as_dict() | {"simulations": SHARD_SIMULATIONS[config.board]}))
+        whole = whole_shard(small, fillings(config) * setup.slots)
+        alone = max(result["network"], result["reference"])
+        result["shard"] = asdict(whole) | {
+            "simulations": small.simulations,
+            "ratio": whole.evaluations_per_second / alone,
+        }
     return result
 
 
@@ -143,7 +155,8 @@ def main(arguments: list[str]) -> int:
         print(f"selfplay on {machine['cpu']}, {machine['cores']} cores", flush=True)
     results: list[dict[str, Any]] = []
     with Watch() as watch:
-        for setup in setups:
+        for number, setup in enumerate(setups, 1):
+            print(f"{setup.config}: {number} of {len(setups)}", file=sys.stderr, flush=True)
             if given.soak is not None:
                 found = {"setup": setup.as_dict()} | memory.soak(setup, given.soak)
                 print_soak = tables.print_memory

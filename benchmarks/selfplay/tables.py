@@ -33,8 +33,9 @@ def print_config(r: dict[str, Any]) -> None:
         )
     if whole := r.get("shard"):
         print(
-            f"  whole shard    {whole['games']} games, {whole['evaluations_per_second']:,.0f}/s, "
-            f"occupancy {whole['occupancy']:.1%}, {whole['games_per_hour']:,.0f} games/hour"
+            f"  whole shard    {whole['games']} games at {whole['simulations']} simulations: "
+            f"{whole['evaluations_per_second']:,.0f}/s entered a tree, {whole['ratio']:.3f} of the "
+            f"network alone; occupancy {whole['occupancy']:.1%}"
         )
     print(f"  memory         {r['memory_mib']:,.0f} MiB", flush=True)
 
@@ -116,14 +117,16 @@ def print_markdown(results: list[dict[str, Any]]) -> None:
         ),
     )
     if all("shard" in r for r in results):
-        print("Whole shards, 16 simulations:\n")
+        print("Whole shards, from the first game to the last:\n")
         table(
-            ("config", "games", "evaluations/s", "occupancy", "games/hour"),
+            ("config", "games", "simulations", "entered/s", "ratio", "occupancy", "games/hour"),
             (
                 (
                     r["setup"]["config"],
                     f"{w['games']}",
+                    f"{w['simulations']}",
                     f"{w['evaluations_per_second']:,.0f}",
+                    f"{w['ratio']:.3f}",
                     f"{w['occupancy']:.1%}",
                     f"{w['games_per_hour']:,.0f}",
                 )
