@@ -11,6 +11,9 @@ FETCH_MB := 450
 DISK_MB  := 1900
 PACKAGES := $(shell grep -c == constraints.txt)
 
+# Tests run side by side, whole files at a time: half of them wait for processes that they started.
+TESTERS := 2
+
 .DEFAULT_GOAL := help
 .PHONY: help run test lint bench up clean
 
@@ -27,7 +30,7 @@ run: $(STAMP) ## play, learn and promote a first model for hex8 with two players
 
 test: $(STAMP) ## run all tests (ARGS go to pytest)
 	@$(BIN)/ringrift warmup
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile $(ARGS)
 
 lint: $(STAMP) ## check style, types and the directions of imports
 	@$(BIN)/ruff check
