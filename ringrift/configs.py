@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -50,3 +51,16 @@ class Config:
 ALL_CONFIGS: Final = tuple(
     Config(board, players) for board in BOARD_NAMES for players in PLAYER_COUNTS
 )
+
+
+def each_once(texts: Iterable[str]) -> list[str]:
+    """Configs as ``Config`` writes them, in their order. Raises BadInput where two are the same one.
+
+    >>> each_once(["hex8:2", " square8:03"])
+    ['hex8:2', 'square8:3']
+    """
+    found = [str(Config.parse(text)) for text in texts]
+    for number, config in enumerate(found):
+        if config in found[:number]:
+            raise BadInput(f"{config} appears twice")
+    return found

@@ -92,6 +92,7 @@ def _settings(plan_configs: tuple[str, ...], iterations: int, shards: int, least
             "stage_stale_seconds": 60.0,
             "heartbeat_seconds": 20.0,
             "max_attempts": 5,
+            "max_deliveries": 7,
             "breaker_failures": 2,
             "breaker_reset_seconds": 300.0,
         },

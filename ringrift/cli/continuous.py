@@ -30,9 +30,6 @@ app = typer.Typer(help="A light loop over some configs, which steps back for the
 #: Locked by the process that runs the loop, in its state directory.
 LOCK: Final = "continuous.lock"
 
-#: Heartbeats that a loop may leave out before it counts as gone.
-MISSED: Final = 4
-
 
 @app.command()
 def continuous(
@@ -284,6 +281,7 @@ def say_status(settings: Settings, as_json: bool) -> int:
     from ringrift.broker.lock import lock_holder
     from ringrift.pipeline.context import open_context
     from ringrift.pipeline.continuous import NAME
+    from ringrift.pipeline.overview import MISSED_BEATS
     from ringrift.pipeline.owner import is_dead
     from ringrift.store import loops
 
@@ -292,7 +290,7 @@ def say_status(settings: Settings, as_json: bool) -> int:
         row, now = loops.get_loop(tx, NAME), tx.now
     # One of this machine has the lock as long as it lives, however long it waits for a broker.
     there = row is not None and lock_holder(ctx.home / LOCK) is not None
-    silent = MISSED * settings.cluster.heartbeat_seconds
+    silent = MISSED_BEATS * settings.cluster.heartbeat_seconds
     if row is not None and not there and not is_dead(row.owner):
         there = now - row.updated_at <= silent
     alive = row is not None and row.state != loops.STOPPED and there

@@ -120,8 +120,10 @@ def export(
     from ringrift.data.export import export_dataset
     from ringrift.settings import Settings
 
-    share = Settings.load(settings).training.heldout_fraction if heldout is None else heldout
-    made = export_dataset(_files(files), Config.parse(config), out, share, seed)
+    wanted = Config.parse(config)
+    rules = Settings.load(settings).of(wanted).training
+    share = rules.heldout_fraction if heldout is None else heldout
+    made = export_dataset(_files(files), wanted, out, share, seed)
     if json:
         figures = {name: getattr(made, name) for name in made.__slots__}
         print(jsonlib.dumps({**figures, "path": str(made.path)}))

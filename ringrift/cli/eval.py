@@ -212,7 +212,8 @@ def _setup(config: str, simulations: int | None, settings: Path | None) -> _Setu
     from ringrift.evaluation.names import AgentNames
     from ringrift.settings import Settings
 
-    wanted, found = Config.parse(config), Settings.load(settings)
+    wanted = Config.parse(config)
+    found = Settings.load(settings).of(wanted)
     names = AgentNames(
         config=wanted,
         simulations=simulations or found.evaluation.simulations,

@@ -28,9 +28,10 @@ def find_model(config: Config, name: str) -> tuple[str, Path]:
     """Return sha256 and file of a model by name, hash or file; see ringrift/models/registry.py."""
     from ringrift.models.registry import resolve
     from ringrift.settings import Settings, home
+    from ringrift.settings.home import path_of
     from ringrift.store.blobs import BlobStore, file_sha256
 
-    path = Path(name).expanduser()
+    path = path_of(name, "model")
     if path.is_file():  # needs no ledger
         return file_sha256(path), path
     places = Settings.load().models.distribute_to

@@ -117,6 +117,7 @@ def searching(plan: RunPlan, model: str) -> AgentSpec:
         max_considered=plan.search.max_considered,
         c_visit=plan.search.c_visit,
         c_scale=plan.search.c_scale,
+        rule=plan.search.rule,
     )
 
 

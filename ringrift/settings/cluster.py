@@ -30,10 +30,15 @@ class ClusterSettings(Section):
     flower_port: Annotated[int, Field(ge=1, le=65535)]
 
     @model_validator(mode="after")
-    def _renewal_precedes_expiry(self) -> Self:
+    def _bounds_are_ordered(self) -> Self:
         if self.lease_renew_seconds * 2 > self.lease_seconds:
             raise ValueError(
                 "lease_renew_seconds: expected at most half of lease_seconds "
                 f"({self.lease_seconds:g}), not {self.lease_renew_seconds:g}"
+            )
+        if self.max_deliveries <= self.max_attempts:
+            raise ValueError(
+                f"max_deliveries: expected more than max_attempts ({self.max_attempts}), "
+                f"not {self.max_deliveries}"
             )
         return self

@@ -21,7 +21,7 @@ from typing import Final
 
 import platformdirs
 
-from ringrift.errors import BadInput
+from ringrift.errors import BadInput, shown
 
 #: Folders of a state directory.
 FOLDERS: Final = ("shards", "datasets", "models", "runs", "quarantine", "logs", "broker")
@@ -33,25 +33,52 @@ DATABASE: Final = "ringrift.db"
 PROJECT_CONFIG: Final = Path("config", "unified_loop.yaml")
 
 
+def path_of(text: str, source: str) -> Path:
+    """Return a path as somebody wrote it in ``source``, with ~ filled in; it need not exist.
+
+    Raises BadInput naming the source for one that cannot be: no such user, too long, behind a closed folder.
+    """
+    try:
+        path = Path(text).expanduser()
+        path.exists()
+    except RuntimeError:
+        raise BadInput(f"{source}: {shown(text)}: there is no such user here") from None
+    except OSError as error:
+        raise BadInput(f"{source}: {shown(text)}: {error.strerror}") from None
+    return path
+
+
 def project_folder(start: Path | None = None) -> Path | None:
-    """Return the nearest folder, from ``start`` (here) upwards, that holds PROJECT_CONFIG."""
-    here = (start or Path.cwd()).absolute()
+    """Return the nearest folder, from ``start`` (here) upwards, that holds PROJECT_CONFIG.
+
+    Raises BadInput where the folder that we are in was removed.
+    """
+    here = (start or _here()).absolute()
     return next(
         (folder for folder in (here, *here.parents) if (folder / PROJECT_CONFIG).is_file()), None
     )
 
 
 def home(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the state directory, which need not exist yet.
+    """Return the state directory, which need not exist yet. Raises BadInput where it cannot.
 
     RINGRIFT_HOME if set; else ``.ringrift`` in the project folder that we are in; else the
     user's data folder.
     """
     named = environ.get("RINGRIFT_HOME", "").strip()
     if named:
-        return Path(named).expanduser().absolute()
+        path = path_of(named, "RINGRIFT_HOME")
+        return path if path.is_absolute() else _here() / path
     project = project_folder()
     return project / ".ringrift" if project else Path(platformdirs.user_data_path("ringrift"))
+
+
+def _here() -> Path:
+    """Return the folder that we are in. Raises BadInput where it was removed."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise BadInput("the folder that this runs in is gone: change to another one") from None
 
 
 def prepare_home(min_free_mib: int, path: Path | None = None) -> Path:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from ringrift.configs import Config
+from ringrift.configs import Config, each_once
 from ringrift.settings.base import Section
 from ringrift.settings.profiles import Profile
 
@@ -26,12 +26,12 @@ class LoopSettings(Section):
     @field_validator("configs")
     @classmethod
     def _configs_exist(cls, value: Sequence[str]) -> tuple[str, ...]:
-        return tuple(str(Config.parse(text)) for text in value)
+        return tuple(each_once(value))
 
     @field_validator("weights")
     @classmethod
     def _weighed_configs_exist(cls, value: Mapping[str, float]) -> dict[str, float]:
-        return {str(Config.parse(text)): weight for text, weight in value.items()}
+        return dict(zip(each_once(value), value.values(), strict=True))
 
     def parsed(self) -> tuple[Config, ...]:
         """Return the configs as records."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, field_validator
 
 from ringrift.errors import BadInput, nearest, shown
 from ringrift.settings.base import Section
+from ringrift.settings.home import path_of
 from ringrift.settings.secrets import masked
 
 
@@ -24,16 +24,16 @@ class ModelSettings(Section):
     @field_validator("distribute_to")
     @classmethod
     def _places_can_be(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(checked_place(one) for one in value)
+        return tuple(dict.fromkeys(checked_place(one) for one in value))
 
 
 def checked_place(text: str) -> str:
     """A folder or an fsspec address as we use it: ~ filled in, without a / at its end.
 
     Raises BadInput for a folder that is not absolute (each node would take another one), an unknown
-    scheme, or a password, which is not repeated.
+    scheme, one without a place, or a password, which is not repeated.
     """
-    scheme, colon, _ = text.partition("://")
+    scheme, colon, place = text.partition("://")
     if masked(text) != text:
         raise BadInput(
             f"{masked(text)} holds a password: expected an address without one; stores take theirs "
@@ -46,8 +46,10 @@ def checked_place(text: str) -> str:
         for name in scheme.split("::"):
             if name not in known:
                 raise BadInput(f"{shown(text)}: no scheme {name!r}: {nearest(name, known)}")
+        if not place.strip("/"):
+            raise BadInput(f"{shown(text)}: expected a place behind it, such as {scheme}://models")
         return text.rstrip("/")
-    path = Path(text).expanduser()
+    path = path_of(text, "place")
     if not path.is_absolute():
         raise BadInput(
             f"expected an absolute folder or an address such as s3://bucket/models, not {shown(text)}"

@@ -17,10 +17,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 from ringrift.errors import BadInput
+from ringrift.settings.home import path_of
 
 #: The variables that may be given as a file.
 BROKER_URL: Final = "CELERY_BROKER_URL"
@@ -32,7 +32,10 @@ FILE: Final = "_FILE"
 
 #: scheme://user:password@; greedy, so that of a password with an @ in it nothing stays.
 _IN_URL: Final = re.compile(r"(\w://[^\s:/@]*):\S+@")
-_IN_QUERY: Final = re.compile(r"(?i)\b((?:password|passwd|pwd|secret|token)=)[^&\s'\"]+")
+_IN_QUERY: Final = re.compile(
+    r"(?i)(?<![a-z])((?:password|passwd|pwd|secret|token|api[_-]?key)=)[^&\s'\"]+"
+)
+_IN_HEADER: Final = re.compile(r"(?i)\b(authorization:\s*(?:basic|bearer|token)\s+)[^\s'\"]+")
 
 
 def secret(name: str, environ: Mapping[str, str] = os.environ) -> str:
@@ -44,7 +47,7 @@ def secret(name: str, environ: Mapping[str, str] = os.environ) -> str:
     if value:
         raise BadInput(f"{name} and {name}{FILE} are both set: expected one of them")
     try:
-        found = Path(named).expanduser().read_text(encoding="utf-8").strip()
+        found = path_of(named, name + FILE).read_text(encoding="utf-8").strip()
     except OSError as error:
         raise BadInput(f"{name}{FILE}={named}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -55,9 +58,10 @@ def secret(name: str, environ: Mapping[str, str] = os.environ) -> str:
 
 
 def masked(text: str) -> str:
-    """Return a text for people: passwords in the URLs of it are ***.
+    """Return a text for people: passwords in its URLs, assignments and headers are ***.
 
     >>> masked("no answer from redis://me:geheim@host:6379/0")
     'no answer from redis://me:***@host:6379/0'
     """
-    return _IN_QUERY.sub(r"\1***", _IN_URL.sub(r"\1:***@", text))
+    text = _IN_URL.sub(r"\1:***@", text)
+    return _IN_HEADER.sub(r"\1***", _IN_QUERY.sub(r"\1***", text))

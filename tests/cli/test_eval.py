@@ -72,6 +72,17 @@ def test_bad_input(capsys: pytest.CaptureFixture[str], arguments: str, line: str
     assert len(err.strip().splitlines()) == 1
 
 
+def test_settings_of_one_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What per_config says of the config counts in matches by hand, and for no other config."""
+    from ringrift.cli.eval import _setup
+
+    own = '{"hex8:3": {evaluation: {simulations: 7, opening_decisions: 9}, search: {rule: puct}}}'
+    monkeypatch.setenv("RINGRIFT__PER_CONFIG", own)
+    mine, other = _setup("hex8:3", None, None), _setup("hex8:2", None, None)
+    assert (mine.names.simulations, mine.names.search.rule, mine.opening) == (7, "puct", 9)
+    assert (other.names.simulations, other.names.search.rule, other.opening) == (64, "gumbel", 4)
+
+
 def test_recorded_match_is_rated(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """A recorded match is in the ledger once, and the ratings read it."""
     from ringrift.store.ledger import open_ledger

@@ -36,6 +36,17 @@ def test_the_first_candidate_meets_random_and_its_own_beginnings():
     assert [g.bound for g in first[1:]] == [pytest.approx(0.80), pytest.approx(0.55)]
 
 
+@pytest.mark.parametrize(
+    ("key", "value"), [("rule", "puct"), ("c_visit", 7.0), ("c_scale", 0.7), ("max_considered", 5)]
+)
+def test_gates_search_as_play_does(key, value):
+    """Every key of the section search that a gate's search has comes from the settings, the rule too."""
+    usual, other = gate("champion"), gate("champion", **{f"search__{key}": value})
+    assert getattr(usual.match.a, key) != value
+    assert [getattr(one, key) for one in (other.match.a, other.match.b)] == [value, value]
+    assert other.match_id != usual.match_id
+
+
 def test_a_gate_is_what_it_is_after_json():
     """It travels through the stage row and keeps its match's id."""
     one = gate("champion")

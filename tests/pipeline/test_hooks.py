@@ -31,7 +31,7 @@ def command(tmp_path, code=0):
     """A hook that writes what it heard into a file, and the file."""
     script, heard = tmp_path / f"hook{code}.py", tmp_path / f"heard{code}"
     script.write_text(WRITE)
-    return f"{sys.executable} {script} {heard} {code} --token=secret", heard
+    return f"{sys.executable} {script} {heard} {code} --token secret", heard
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_nobody_runs_a_hook_that_another_process_runs(hooked, tmp_path):
 @pytest.mark.parametrize(
     ("line", "timeout", "said"),
     [
-        ("no-such-program --token=secret", 30.0, "cannot be started"),
+        ("no-such-program --token secret", 30.0, "cannot be started"),
         (f"{sys.executable} -c 'import time; time.sleep(600)' secret", 0.2, "ended after 0.2 s"),
         (f"{sys.executable} -c 'raise SystemExit(3)' secret", 30.0, "exit code 3"),
         ("no_such_module:function", 30.0, "exit code 1"),

@@ -20,6 +20,31 @@ def test_where_it_is(tmp_path, monkeypatch):
     assert home({}).name == "ringrift"
 
 
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ("~no-such-user/state", "there is no such user here"),
+        ("x" * 300, "File name too long"),
+        ("/" + "x" * 300 + "/state", "File name too long"),
+    ],
+)
+def test_a_name_that_no_folder_can_have_is_told(named, said):
+    """RINGRIFT_HOME is named with what is wrong with it, before anything looks for a file in it."""
+    with pytest.raises(BadInput, match=f"^RINGRIFT_HOME: .*: {said}"):
+        home({"RINGRIFT_HOME": named})
+
+
+def test_a_folder_that_was_removed_under_us(tmp_path, monkeypatch):
+    """Where nobody can say where we are, no state directory is guessed: not that of the user either."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    for environ in ({}, {"RINGRIFT_HOME": "state"}):
+        with pytest.raises(BadInput, match="the folder that this runs in is gone"):
+            home(environ)
+    assert home({"RINGRIFT_HOME": str(tmp_path)}) == tmp_path
+
+
 def test_it_is_made_with_its_folders(tmp_path):
     """All folders exist afterwards, and a second time changes nothing."""
     for _ in range(2):
