@@ -7,23 +7,44 @@ lease, and the ledger refuses what an outdated one decides. What is decided, and
 
 from __future__ import annotations
 
+import structlog
+
 from ringrift.configs import Config
+from ringrift.errors import RingRiftError
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.dispatcher import Dispatcher
 from ringrift.pipeline.feeding import feed
 from ringrift.pipeline.orchestrator import advance
 from ringrift.pipeline.runs import open_or_resume
 from ringrift.pipeline.scheduling import OPEN, Decision, decide_now
+from ringrift.store.ledger import StaleFence
+
+log = structlog.get_logger(__name__)
 
 
 def tick(ctx: Context, dispatcher: Dispatcher) -> list[Decision]:
-    """Bring every config forward; what was decided. Raises StaleFence when another is master."""
+    """Bring every config forward; what was decided. Raises StaleFence when another is master.
+
+    A config that cannot be brought forward is said and left for the next tick, and does not keep the
+    others: it had no device time, so its turn comes first at each tick.
+    """
     decisions = decide_now(ctx)
     for decision in decisions:
-        run = decision.figures["run"]
-        if decision.action == OPEN:
-            run = open_or_resume(ctx, Config.parse(decision.config)).id
-        if run is not None:
-            advance(ctx.ledger, run, dispatcher, fence=ctx.fence, feeding=False)
+        try:
+            _carry_out(ctx, dispatcher, decision)
+        except StaleFence:
+            raise
+        except (RingRiftError, OSError) as error:
+            log.warning("config not brought forward", config=decision.config, error=str(error))
+        except Exception:  # whatever its network or files bring about
+            log.exception("config not brought forward", config=decision.config)
     feed(ctx.ledger, dispatcher, fence=ctx.fence)
     return decisions
+
+
+def _carry_out(ctx: Context, dispatcher: Dispatcher, decision: Decision) -> None:
+    run = decision.figures["run"]
+    if decision.action == OPEN:
+        run = open_or_resume(ctx, Config.parse(decision.config)).id
+    if run is not None:
+        advance(ctx.ledger, run, dispatcher, fence=ctx.fence, feeding=False)

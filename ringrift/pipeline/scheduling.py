@@ -10,6 +10,10 @@ The smallest turn goes first, one shard at a time, so that no run, however long,
 
 A run is opened for a config that has none when its turn is not larger than that of every run with
 shards left, or when the devices would soon have nothing to do.
+
+A config whose last `cluster.breaker_failures` runs all failed pauses for `cluster.breaker_reset_seconds`,
+then one run is tried. What fails has no device time, so its turn would come first again and again, and
+a full disk or a broken network would be a run each minute for as long as nobody looks.
 """
 
 from __future__ import annotations
@@ -25,14 +29,17 @@ from ringrift.pipeline.dispatcher import REISSUE_SECONDS
 from ringrift.pipeline.queues import GPU, HEAVY, LIGHT
 from ringrift.pipeline.triggers import POSITIONS, Trigger, training_due
 from ringrift.settings import Settings
+from ringrift.settings.cluster import ClusterSettings
 from ringrift.settings.loop import LoopSettings
 from ringrift.store import games, models, runs, work
 from ringrift.store.ledger import Tx
 from ringrift.store.work import Load
 
-#: Actions: open a run; send shards of its open run; its open run is at work; another's turn comes first; it has done
-#: its iterations; the loop opens nothing by itself for it; it is none of the loop's configs.
-OPEN, SEND, WORK, WAIT, DONE, OFF, ASIDE = "open", "send", "work", "wait", "done", "off", "aside"
+#: Actions: open a run; send shards of its open run; its open run is at work; another's turn comes first; it pauses, for
+#: its last runs failed; it has done its iterations; the loop opens nothing by itself for it; it is none of the loop's
+#: configs.
+OPEN, SEND, WORK, WAIT, PAUSE = "open", "send", "work", "wait", "pause"
+DONE, OFF, ASIDE = "done", "off", "aside"
 
 #: Stage whose units are sent some at a time.
 PLAYED: Final = "selfplay"
@@ -43,12 +50,13 @@ class Decision:
     """What the master does about one config now, and why. In the order in which configs are served."""
 
     config: str
-    #: open, send, work, wait, done, off or aside.
+    #: open, send, work, wait, pause, done, off or aside.
     action: str
     #: One sentence with figures.
     reason: str
     #: weight, device_seconds (in the window), turn, slots, run, stage, shards_left, shards_sent (waiting in the queue),
-    #: send (shards that are sent now); and of its next training: training_due, training, have, need, unit.
+    #: send (shards that are sent now), pause_seconds (left of its pause, None without one); and of its next training:
+    #: training_due, training, have, need, unit.
     figures: dict[str, Any]
 
     def as_dict(self) -> dict[str, Any]:
@@ -76,6 +84,16 @@ class RunView:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """Why no run of a config is opened now: its last ones failed."""
+
+    #: One sentence.
+    reason: str
+    #: Until the next try.
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class ConfigView:
     """A config as scheduling sees it."""
 
@@ -94,6 +112,8 @@ class ConfigView:
     #: Iterations that are closed.
     iterations: int
     run: RunView | None
+    #: None where it may be tried.
+    pause: Pause | None = None
 
     @property
     def share(self) -> float:
@@ -154,6 +174,8 @@ def _decide(view: View, one: ConfigView, send: int, opened: list[ConfigView]) ->
     limit = view.rules.max_iterations
     if limit and one.iterations >= limit:
         return said(DONE, f"{one.iterations} of {limit} iterations are closed")
+    if one.pause is not None:
+        return said(PAUSE, one.pause.reason)
     rivals = [other for other in view.configs if other.run is not None and other.run.plays]
     first = min(rivals, key=lambda other: (other.turn, other.config), default=None)
     why = _why_open(view, one, first, opened)
@@ -226,6 +248,7 @@ def _figures(view: View, one: ConfigView, send: int) -> dict[str, Any]:
         "shards_left": None if load is None or load.stage != PLAYED else load.fresh,
         "shards_sent": None if load is None or load.stage != PLAYED else load.sent,
         "send": send,
+        "pause_seconds": None if one.pause is None else round(one.pause.seconds, 1),
         "training_due": one.training.due,
         "training": one.training.reason,
         "have": one.training.have,
@@ -297,10 +320,27 @@ def look(tx: Tx, settings: Settings, patience: float = REISSUE_SECONDS) -> View:
                 lack=_lack(training, supply),
                 iterations=closed,
                 run=None if load is None else RunView(load, _unit_seconds(tx, of, load)),
+                pause=_pause(tx, name, settings.cluster),
             )
         )
     slots = capacity.capacities(tx)[GPU].slots
     return View(tuple(found), slots, rules)
+
+
+def _pause(tx: Tx, config: str, cluster: ClusterSettings) -> Pause | None:
+    """The pause of a config whose last runs failed; None where they did not, or it is over."""
+    most, whole = cluster.breaker_failures, cluster.breaker_reset_seconds
+    failed = runs.failures_in_row(tx, config, most)
+    if failed is None or failed.number < most:
+        return None
+    left = failed.at + whole - tx.now
+    if not 0.0 < left <= whole:  # more than all of it: the clock was set back since
+        return None
+    return Pause(
+        f"its last {most} runs failed (cluster.breaker_failures), the newest: {failed.reason}; "
+        f"tried again in {left:.0f} s (cluster.breaker_reset_seconds)",
+        left,
+    )
 
 
 def _lack(training: Trigger, supply: work.Supply) -> float:

@@ -6,14 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ringrift.pipeline.scheduling import OPEN, Decision
+from ringrift.pipeline.scheduling import OPEN, PAUSE, Decision
 from ringrift.pipeline.triggers import POSITIONS, Trigger
 from ringrift.store import loops
 from ringrift.store.loops import LoopRow
 from ringrift.store.runs import RunRow
 
 #: A config's stage while it has no open run: waits for its turn, rests, its loop stepped back for a
-#: master or is kept back by a circuit breaker, it has done what it was asked to, nobody works on it.
+#: master, it or its loop is kept back since runs failed, it has done what it was asked to, nobody works on it.
 TURN, REST, DEFERRED, BREAKER = "turn", "rest", "deferred", "breaker"
 FINISHED, NOBODY = "finished", "nobody"
 
@@ -142,6 +142,12 @@ def _of_master(last: RunRow | None, around: Around) -> Wait:
             TURN,
             f"the master's next look, within {around.tick_seconds:g} s, to open its next run{why}",
             eta_seconds=around.tick_seconds,
+        )
+    if said.action == PAUSE:
+        return Wait(
+            BREAKER,
+            f"the master to try again: {said.reason}",
+            eta_seconds=said.figures["pause_seconds"],
         )
     return Wait(TURN, f"its turn: {said.reason}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import sqlalchemy as sa
@@ -49,6 +50,16 @@ class RunRow:
     priority: int
 
 
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """Runs of a config that failed one after the other, up to its newest."""
+
+    number: int
+    #: Why the newest of them was closed, and when, in seconds since 1970.
+    reason: str
+    at: float
+
+
 _COLUMNS = [runs.c[name] for name in RunRow.__dataclass_fields__]
 
 #: Asked often, so built once.
@@ -59,6 +70,12 @@ _LAST = (
     .where(runs.c.config == sa.bindparam("config"))
     .order_by(runs.c.iteration.desc())
     .limit(1)
+)
+_ENDS = (
+    sa.select(runs.c.outcome, runs.c.reason, runs.c.closed_at)
+    .where(runs.c.config == sa.bindparam("config"), runs.c.state == CLOSED)
+    .order_by(runs.c.iteration.desc())
+    .limit(sa.bindparam("most"))
 )
 
 
@@ -120,6 +137,15 @@ def all_runs(tx: Tx) -> list[RunRow]:
 
 
 def configs(tx: Tx) -> list[str]:
+def failures_in_row(tx: Tx, config: str, most: int) -> Failures | None:
+    """The newest closed runs of a config as far as they failed, `most` at most; None where the newest did not."""
+    ends = tx.conn.execute(_ENDS, {"config": config, "most": most}).all()
+    failed = list(takewhile(lambda end: end.outcome == FAILED, ends))
+    if not failed:
+        return None
+    return Failures(len(failed), str(failed[0].reason), float(failed[0].closed_at))
+
+
     """Every config that has a run."""
     return list(tx.conn.scalars(sa.select(runs.c.config).distinct().order_by(runs.c.config)))
 
