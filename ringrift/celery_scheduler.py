@@ -9,7 +9,8 @@ it expires.
 from __future__ import annotations
 
 import logging
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 import redis
 from celery.beat import Scheduler
@@ -24,11 +25,19 @@ from ringrift.store.ledger import open_ledger
 
 log = get_logger(__name__)
 
+#: Messages of one queue beyond which beat adds none: each says no more than "look now", and where nobody
+#: takes them, for a week, the broker's memory would be full of them.
+MOST_WAITING: Final = 100
+
+#: Longer than any period.
+LONG_AGO: Final = timedelta(days=365)
+
 
 class LeasedScheduler(Scheduler):
     """Celery's in-memory scheduler, working only while this process is the master.
 
-    Nothing is kept in a file: periods begin anew with each beat, with everything due at once.
+    Nothing is kept in a file: periods begin anew with each master, with everything due at once, so that
+    restarts that are more frequent than a period do not keep what it is for from ever being done.
     """
 
     def __init__(self, app: Any, *args: Any, lazy: bool = False, **kwargs: Any) -> None:
@@ -39,6 +48,8 @@ class LeasedScheduler(Scheduler):
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """Send at most one due message if we are the master; return seconds until the next look."""
         if self._hold():
+            if self._clock_was_set_back():
+                self._all_due()
             return super().tick(*args, **kwargs)
         return self.max_interval
 
@@ -48,6 +59,8 @@ class LeasedScheduler(Scheduler):
         """Send an entry's message with our fence in it."""
         fence = self._lease.fence if self._lease else 0
         if not fence:  # lost between the look and now
+            return None
+        if producer is not None and _waiting(producer, entry.options["queue"]) >= MOST_WAITING:
             return None
         entry.kwargs = {**entry.kwargs, "fence": fence}
         return super().apply_async(entry, producer=producer, advance=advance, **kwargs)
@@ -73,8 +86,29 @@ class LeasedScheduler(Scheduler):
             # A bare `celery -A ringrift beat` shows warnings only, and would stand by without a word.
             log.log(logging.INFO if not was and self._lease.held else logging.WARNING, state)
             self._state = state
-            self._heap = None  # what became due while another was the master is due anew
+            self._all_due()
         return self._lease.held
+
+    def _all_due(self) -> None:
+        """Let each entry be due now, whenever it was sent last."""
+        for entry in self.schedule.values():
+            entry.last_run_at = entry.default_now() - LONG_AGO
+        self._heap = None
+
+    def _clock_was_set_back(self) -> bool:
+        """Whether an entry was sent later than now: Celery would wait until that time comes again."""
+        soon = timedelta(seconds=1)  # a clock that is corrected by a moment delays nothing
+        return any(
+            entry.last_run_at > entry.default_now() + soon for entry in self.schedule.values()
+        )
+
+
+def _waiting(producer: Any, queue: str) -> int:
+    """Messages that wait where those of beat do, which have no priority; 0 while the broker does not say."""
+    try:
+        return int(producer.channel.client.llen(queue))
+    except (redis.RedisError, OSError):
+        return 0
 
 
 def new_lease() -> Lease:
