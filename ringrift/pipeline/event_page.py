@@ -67,8 +67,9 @@ its environment. It hears each event of its kind that is told after it was first
 once: one whose worker is killed is started again. Exit code 0 within `events.hook_timeout_seconds` is
 success; else it is ended with all that it started, `HOOK_FAILED` is told (once for each hook and event), and
 the next event follows. The cpu worker runs hooks (the loop itself with `--in-process`), apart from the relay,
-so a slow one holds nothing up. A hook's name is its kind and program, such as `RUN_FAILED/mail-me`; its
-arguments and its output are neither logged nor told. Secrets belong into the environment, which it inherits.
+so a slow one holds nothing up; nor does it keep other hooks back, for each has its part of a pass. A hook's
+name is its kind and program, such as `RUN_FAILED/mail-me`; its arguments and its output are neither logged nor
+told. Secrets belong into the environment, which it inherits.
 
 ## Replay
 

@@ -18,7 +18,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +35,7 @@ from ringrift.store.ledger import Tx
 
 log = structlog.get_logger(__name__)
 
-#: How long hooks are run in one go; what is left waits for the next one.
+#: How long hooks are run in one go, each for its part of it; what is left waits for the next one.
 BUDGET_SECONDS: Final = 60.0
 
 
@@ -95,17 +94,20 @@ def is_due(ctx: Context) -> bool:
 
 
 def hand_over(ctx: Context, budget_seconds: float = BUDGET_SECONDS) -> int:
-    """Run every hook with each event that waits for it; how many runs. Failures are told, not raised."""
+    """Run every hook with each event that waits for it; how many runs. Failures are told, not raised.
+
+    One that hangs, event after event, takes its own part of the budget, and an event's time more at most.
+    """
     hooks = hooks_of(ctx.settings.events)
     if not hooks:
         return 0
     register(ctx)
-    until = time.monotonic() + budget_seconds
-    return sum(_hand_over(ctx, hook, until) for hook in hooks)
+    return sum(_hand_over(ctx, hook, budget_seconds / len(hooks)) for hook in hooks)
 
 
-def _hand_over(ctx: Context, hook: Hook, until: float) -> int:
-    """Run one hook with what waits for it, unless another process does."""
+def _hand_over(ctx: Context, hook: Hook, seconds_at_most: float) -> int:
+    """Run one hook with what waits for it, unless another process does; begin no event after so long."""
+    until = ctx.clock() + seconds_at_most
     timeout = ctx.settings.events.hook_timeout_seconds
     seconds = 2 * timeout + 30.0  # well above one run
     with ctx.ledger.write() as tx:
@@ -117,7 +119,7 @@ def _hand_over(ctx: Context, hook: Hook, until: float) -> int:
         with ctx.ledger.read() as tx:
             due = subscriptions.waiting(tx, held.seq, [hook.kind])
         for event in due:
-            if ctx.stop() or time.monotonic() >= until:
+            if ctx.stop() or ctx.clock() >= until:
                 break
             error = event.fault or run_hook(hook, event, timeout)
             with ctx.ledger.write() as tx:
