@@ -3,6 +3,7 @@
 A unit that hangs in a kernel or a driver would hold its claim for ever, since the thread that
 renews it lives on. So each worker notes when its work last reported anything, and ends itself when
 that is too long ago; its claim runs out, the failure is counted, and the unit is tried elsewhere.
+A process that was stopped as a whole (SIGSTOP, a paused container) has not hung: its time counts anew.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ SILENCE_SECONDS = 900.0
 
 #: Seconds between two looks.
 LOOK_SECONDS = 10.0
+
+#: A look that comes so much later than it should was not made by a process that ran.
+STOPPED_SECONDS = 60.0
 
 #: Exit code of a worker that hung (sysexits.h: internal error).
 HUNG = 70
@@ -62,10 +66,22 @@ def silent_for(now: float) -> float:
         return max((now - at for at in _seen.values()), default=0.0)
 
 
+def hung_for(last: float, now: float) -> float | None:
+    """Return the silence of work that hangs, None if none does; `last`: time of the look before this one."""
+    if now - last > LOOK_SECONDS + STOPPED_SECONDS:
+        with _lock:
+            _seen.update(dict.fromkeys(_seen, now))
+    quiet = silent_for(now)
+    return quiet if quiet > SILENCE_SECONDS else None
+
+
 def _watch() -> None:
+    now = time.monotonic()
     while True:
+        last = now
         time.sleep(LOOK_SECONDS)
-        quiet = silent_for(time.monotonic())
-        if quiet > SILENCE_SECONDS:
+        now = time.monotonic()
+        quiet = hung_for(last, now)
+        if quiet is not None:
             log.critical("no sign of life from the work for %.0f s: ending this worker", quiet)
             os._exit(HUNG)
