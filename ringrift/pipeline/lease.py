@@ -40,13 +40,15 @@ log = structlog.get_logger(__name__)
 
 __all__ = ["MASTER", "Holder", "Lease", "boot_clock", "new_owner", "read_lease"]
 
-#: KEYS lease, counter; ARGV owner, life in ms. Returns {owner, last fence known here}.
+#: KEYS lease, counter; ARGV owner, life in ms. Returns {owner, last fence known here}. One that is ours
+#: already, by a try that got no further, gets its whole life again: we shall hold it for so long.
 _ACQUIRE = """
 if redis.call('EXISTS', KEYS[1]) == 0 then
   redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'fence', 0)
-  redis.call('PEXPIRE', KEYS[1], ARGV[2])
 end
-return {redis.call('HGET', KEYS[1], 'owner'), redis.call('GET', KEYS[2]) or '0'}
+local owner = redis.call('HGET', KEYS[1], 'owner')
+if owner == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return {owner, redis.call('GET', KEYS[2]) or '0'}
 """
 
 #: KEYS lease, counter; ARGV owner, fence. Returns 1, or 0 if it is not ours any more.

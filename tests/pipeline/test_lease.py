@@ -127,6 +127,24 @@ def test_who_slept_on_the_way_to_the_ledger_takes_no_number(client, ledger):
     slow.release()
 
 
+def test_what_is_left_of_an_earlier_try_is_made_whole(client, ledger):
+    """One that got no further than Redis, as the ledger was away, is held for its whole life at the next try.
+
+    It was believed to be, and expired in Redis meanwhile.
+    """
+    key = "ringrift:{lease:master}"
+    lease = Lease(client, ledger, seconds=30.0)
+    client.hset(key, mapping={"owner": lease.owner, "fence": 0})
+    client.pexpire(key, 2000)
+    assert lease.acquire()
+    assert client.pttl(key) > 25_000
+    other = Lease(client, ledger, seconds=30.0)
+    client.pexpire(key, 2000)
+    assert not other.acquire()
+    assert client.pttl(key) <= 2000
+    lease.release()
+
+
 def test_renewed_until_lost_then_says_so(client, ledger):
     """The thread renews; when somebody else's name stands there, it says so and holds nothing."""
     lost = threading.Event()
