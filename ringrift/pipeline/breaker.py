@@ -11,6 +11,7 @@ through several processes, is why no library carries it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Self
@@ -76,9 +77,12 @@ class Breaker:
         """After a success: closed, whatever it was."""
         return type(self)(openings=self.openings)
 
-    def due(self, now: float) -> Self:
-        """Half-open once an open one has been so for long enough, else as it is."""
-        if self.state != OPEN or now < (self.until or 0.0):
+    def due(self, now: float, longest: float = math.inf) -> Self:
+        """Half-open once an open one has been so for long enough, else as it is.
+
+        longest: seconds that one may have left; more, and the clock was set back since.
+        """
+        if self.state != OPEN or 0.0 < (self.until or 0.0) - now <= longest:
             return self
         return replace(self, state=HALF_OPEN, tries=self.tries + 1, until=None)
 

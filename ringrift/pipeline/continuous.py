@@ -204,7 +204,7 @@ class ContinuousLoop:
         with self._ctx.ledger.read() as tx:
             now = tx.now
         before = self._mind.breaker
-        after = before.due(now)
+        after = before.due(now, self._ctx.settings.cluster.breaker_reset_seconds)
         if after.state == breaker.OPEN:
             self._say(loops.OPEN, after.text, until=after.until)
             return True
@@ -215,7 +215,8 @@ class ContinuousLoop:
                 change=lambda tx: self._with_breaker(tx, after),
             )
         rest_until = self._mind.rest_until
-        if self._mind.run is None and rest_until > now:
+        left = rest_until - now  # more than a whole rest: the clock was set back since
+        if self._mind.run is None and 0.0 < left <= self.config.iteration_cooldown_seconds:
             self._say(loops.COOLDOWN, self._mind.outcome, until=rest_until)
             return True
         return False

@@ -19,7 +19,7 @@ from ringrift.pipeline.events import run_failed
 from ringrift.pipeline.feeding import feed, hand_over
 from ringrift.pipeline.owner import is_dead
 from ringrift.pipeline.scheduling import PLAYED
-from ringrift.store import runs, stages
+from ringrift.store import runs, stages, upkeep
 from ringrift.store.ledger import Fence, Ledger, Tx
 from ringrift.store.stages import ABANDONED, ORDER, PENDING, RUNNING, SETTLED, StageRow
 
@@ -139,6 +139,8 @@ def advance(
     with ledger.write(fence) as tx:
         if runs.get_run(tx, run_id).state != runs.OPEN:
             return []
+        if upkeep.forget_future(tx, run_id):
+            log.warning("the clock was set back: its times count anew", run=run_id[:12])
         if ledger.local:
             stages.expire_claims(tx, run_id, is_dead)
         stages.abandon_expired(tx, run_id)

@@ -14,6 +14,9 @@ from ringrift.store.ledger import Fence, Tx, insert_once
 from ringrift.store.runs import require_open
 from ringrift.store.schema import champions, evaluations, models, promotions
 
+#: Between the times of two rows of a config, at least: their times are their order.
+ORDER_SECONDS = 1e-3
+
 INITIAL, CANDIDATE, IMPORTED = "initial", "candidate", "imported"
 PASS, FAIL = "pass", "fail"
 
@@ -122,9 +125,16 @@ def register_model(
         "bytes": size,
         "accepted": accepted,
         "metrics": dict(metrics or {}),
-        "created_at": tx.now,
+        "created_at": _after_others(tx, models, config),
     }
     return insert_once(tx, models, [row]) == 1
+
+
+def _after_others(tx: Tx, table: sa.Table, config: str) -> float:
+    """The time of a new row: now, or after the newest of its config, where the clock was set back since."""
+    newest = sa.select(sa.func.max(table.c.created_at)).where(table.c.config == config)
+    found = tx.conn.scalar(newest)
+    return tx.now if found is None else max(tx.now, float(found) + ORDER_SECONDS)
 
 
 def get_model(tx: Tx, sha256: str) -> ModelRow | None:
@@ -296,7 +306,7 @@ def promote(
         "previous": champion(tx, config),
         "evidence": dict(evidence),
         "fence": None if fence is None else fence.number,
-        "created_at": tx.now,
+        "created_at": _after_others(tx, promotions, config),
     }
     if insert_once(tx, promotions, [row]) == 0:
         return False

@@ -59,7 +59,10 @@ def hold(tx: Tx, name: str, holder: str, seconds: float) -> Held | None:
         .where(
             table.c.name == name,
             sa.or_(
-                table.c.holder.is_(None), table.c.holder == holder, table.c.held_until <= tx.now
+                table.c.holder.is_(None),
+                table.c.holder == holder,
+                table.c.held_until <= tx.now,
+                table.c.held_until > tx.now + 2 * seconds,  # the clock was set back since
             ),
         )
         .values(holder=holder, held_until=tx.now + seconds, changed_at=tx.now)

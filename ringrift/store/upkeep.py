@@ -24,6 +24,9 @@ from ringrift.store.stages import (
     tell_failed,
 )
 
+#: Times that are so much later than now were not noted by another connection a moment ago.
+FUTURE_SECONDS = 5.0
+
 #: Ids in one statement: SQLite takes 32 766 values, and long lists are slow to parse.
 MOST_IDS = 1000
 
@@ -142,6 +145,28 @@ def missing_games(tx: Tx, ids: Iterable[str]) -> dict[str, int]:
         )
         found.update((str(row.id), int(row.n)) for row in tx.conn.execute(query))
     return found
+
+
+def forget_future(tx: Tx, run_id: str) -> int:
+    """Take what was noted of a run's units at times to come as noted now; how many units.
+
+    The clock was set back since. Until those times came again nobody would be given up for dead, and
+    no lost message be sent again. Whoever is alive renews his claim as ever.
+    """
+    later, of_run = tx.now + FUTURE_SECONDS, stages.c.run_id == run_id
+    sent = tx.conn.execute(
+        stages.update().where(of_run, stages.c.issued_at > later).values(issued_at=tx.now)
+    )
+    claimed = tx.conn.execute(
+        stages.update()
+        .where(of_run, stages.c.state == RUNNING, stages.c.heartbeat_at > later)
+        .values(
+            claimed_at=sa.case((stages.c.claimed_at > tx.now, tx.now), else_=stages.c.claimed_at),
+            heartbeat_at=tx.now,
+            lease_until=tx.now + (stages.c.lease_until - stages.c.heartbeat_at),
+        )
+    )
+    return int(sent.rowcount + claimed.rowcount)
 
 
 def take_back(tx: Tx, row: StageRow, error: str) -> str | None:
