@@ -7,8 +7,9 @@ tournament  its models against each other, each evaluation.full_tournament_inter
 Each is fixed in the ledger first, then played by whoever takes its message, and read by the ratings
 with all other games (`ringrift eval ratings`). They promote nothing, but a champion that they show to be
 weaker than the one before it loses its seat (`pipeline.regression`). When the next one is due follows from the ledger, so
-that a restart neither loses nor hurries one. A match whose message was lost stays without games;
-the next one makes up for it.
+that a restart neither loses nor hurries one. None is planned while games of the last ones are missing: they take
+turns with shards, and where a match takes longer than its interval the queue would fill with them until no shard
+was played any more. A match whose message was lost stays without games; after a while the next one makes up for it.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ log = structlog.get_logger(__name__)
 
 SHADOW: Final = "shadow"
 TOURNAMENT: Final = "tournament"
+
+#: A match that is not played by then was lost: longer than one takes on the largest board and a slow core.
+LOST_SECONDS: Final = 6 * 3600.0
 
 #: Models of a tournament: all champions would make matches without end, for little news of old ones.
 POOL: Final = 8
@@ -64,9 +68,12 @@ def plan_due(ctx: Context, purposes: Collection[str] = (SHADOW, TOURNAMENT)) -> 
 
 
 def _due(tx: Tx, config: Config, purpose: str, interval: float) -> bool:
-    """Whether so long has passed since the last one; before it, since the first promotion."""
+    """Whether so long has passed since the last one, which is played; before it, since the first promotion."""
     promoted = models.promotions_of(tx, str(config))
     if not promoted:
+        return False
+    waiting = matches.unplayed(tx, str(config), tx.now - LOST_SECONDS)
+    if any(match.purpose == purpose for match in waiting):
         return False
     last = matches.last_planned(tx, str(config), purpose)
     return (promoted[0].created_at if last is None else last) + interval <= tx.now
@@ -135,7 +142,7 @@ def play(ctx: Context, match: str) -> dict[str, Any]:
 
     The champion of its config is taken back where its games now ask for it.
 
-    Interrupted, when `ctx.stop` says so, loses the block in hand only.
+    Interrupted, when `ctx.stop` says so: what was played since it began is played again at the next start.
     """
     from ringrift.evaluation.spec import MatchSpec
 
@@ -147,7 +154,7 @@ def play(ctx: Context, match: str) -> dict[str, Any]:
     def progress(**figures: Any) -> None:
         ctx.report(StageReport("", row.config, row.purpose, match, "working", figures))
         if ctx.stop():
-            raise Interrupted(f"stopped in a {row.purpose} match; it goes on at the next start")
+            raise Interrupted(f"stopped in a {row.purpose} match; it is played at the next start")
 
     def path(sha256: str) -> Any:
         with ctx.ledger.read() as tx:

@@ -48,13 +48,32 @@ def test_each_is_due_when_its_setting_says(tmp_path):
     ctx = champion_and_newest(tmp_path)
     assert beside.plan_due(ctx) == []
     later(ctx, HOUR)
-    assert purposes(ctx, beside.plan_due(ctx)) == ["shadow"]
+    (first,) = beside.plan_due(ctx)
+    assert purposes(ctx, [first]) == ["shadow"]
+    assert beside.plan_due(ctx) == []
+    beside.play(ctx, first)
     assert beside.plan_due(ctx) == []
     later(ctx, HOUR)
     again = beside.plan_due(ctx)
     assert purposes(ctx, again) == ["shadow"]
     later(ctx, 24 * HOUR)
     assert purposes(ctx, beside.plan_due(ctx)) == ["shadow", *["tournament"] * 3]
+
+
+def test_none_is_planned_while_the_last_one_is_not_played(tmp_path):
+    """Where a match takes longer than its interval the queue holds one, not one more each time; a lost one ends that."""
+    ctx = champion_and_newest(tmp_path)
+    later(ctx, HOUR)
+    (first,) = beside.plan_due(ctx, (beside.SHADOW,))
+    later(ctx, 5 * HOUR)
+    assert beside.plan_due(ctx, (beside.SHADOW,)) == []
+    assert beside.plan_due(ctx, (beside.TOURNAMENT,)) == []
+    later(ctx, HOUR)
+    (second,) = beside.plan_due(ctx, (beside.SHADOW,))
+    assert second != first
+    later(ctx, HOUR)
+    beside.play(ctx, second)
+    assert len(beside.plan_due(ctx, (beside.SHADOW,))) == 1
 
 
 def test_each_purpose_is_planned_by_itself(tmp_path):
@@ -84,6 +103,7 @@ def test_who_plays_whom(tmp_path):
         }
     three = [initial, champion, trained[1]]
     assert pairs == {frozenset({a, b}) for a in three for b in three if a != b}
+    beside.play(ctx, first)
     later(ctx, HOUR)
     (second,) = beside.plan_due(ctx)
     assert second != first
