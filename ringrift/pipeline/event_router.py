@@ -182,9 +182,9 @@ def relay(ledger: Ledger, router: Router, limit: int = 100, fence: Fence | None 
         except (RingRiftError, OSError) as error:
             log.warning("event not relayed yet", kind=event.kind, seq=event.seq, error=str(error))
             break
-        with ledger.write(fence) as tx:
         except Exception:  # a defect of ours: at the next time it would be the same
             log.exception("event passed over", kind=event.kind, seq=event.seq)
+        with ledger.write(fence) as tx:
             events.mark_published(tx, [event.seq])
         published += 1
     return published

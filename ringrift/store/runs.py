@@ -130,13 +130,6 @@ def last_run(tx: Tx, config: str) -> RunRow | None:
     return None if row is None else RunRow(**row)
 
 
-def all_runs(tx: Tx) -> list[RunRow]:
-    """Every run, by config and number."""
-    query = sa.select(*_COLUMNS).order_by(runs.c.config, runs.c.iteration)
-    return [RunRow(**row) for row in tx.conn.execute(query).mappings()]
-
-
-def configs(tx: Tx) -> list[str]:
 def failures_in_row(tx: Tx, config: str, most: int) -> Failures | None:
     """The newest closed runs of a config as far as they failed, `most` at most; None where the newest did not."""
     ends = tx.conn.execute(_ENDS, {"config": config, "most": most}).all()
@@ -146,6 +139,13 @@ def failures_in_row(tx: Tx, config: str, most: int) -> Failures | None:
     return Failures(len(failed), str(failed[0].reason), float(failed[0].closed_at))
 
 
+def all_runs(tx: Tx) -> list[RunRow]:
+    """Every run, by config and number."""
+    query = sa.select(*_COLUMNS).order_by(runs.c.config, runs.c.iteration)
+    return [RunRow(**row) for row in tx.conn.execute(query).mappings()]
+
+
+def configs(tx: Tx) -> list[str]:
     """Every config that has a run."""
     return list(tx.conn.scalars(sa.select(runs.c.config).distinct().order_by(runs.c.config)))
 
