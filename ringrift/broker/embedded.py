@@ -2,12 +2,17 @@
 
 One process owns it, by a file lock; the server is the owner's child and ends with it. Everybody
 else of this user may use it: ``running_url(home)``.
+
+The owner looks after it (``ensure``): a server that died, hangs or cannot be reached is started again.
+One that cannot read what it wrote begins without it, since all of it is issued again from SQL.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,7 +25,13 @@ from urllib.parse import quote
 from ringrift.broker.guard import guarded
 from ringrift.broker.lock import lock_holder, take_lock
 from ringrift.broker.place import Place
-from ringrift.broker.server import find_server, password_of, socket_of, write_config
+from ringrift.broker.server import (
+    find_server,
+    password_of,
+    socket_of,
+    write_config,
+    write_private,
+)
 from ringrift.errors import BadInput
 
 #: Seconds until a started server must answer. It takes 0.1 s; a long append-only file takes more.
@@ -31,6 +42,9 @@ STOP_SECONDS = 10.0
 
 #: Seconds to wait for an answer on the socket.
 ANSWER_SECONDS = 2.0
+
+#: So many questions in a row without an answer, and the server hangs: a minute.
+DEAF_AFTER = 30
 
 #: Seconds between two looks at a server that starts.
 LOOK_SECONDS = 0.02
@@ -69,6 +83,9 @@ class EmbeddedBroker:
         self._lock: IO[str] | None = None
         self._server: subprocess.Popen[bytes] | None = None
         self._password = ""
+        self._unanswered = 0
+        #: What the server could not read at its last start, now in quarantine; None if it could.
+        self.unread: Path | None = None
 
     def start(self) -> str:
         """Become the owner, start the server, wait until it answers, return its URL.
@@ -83,7 +100,6 @@ class EmbeddedBroker:
         try:
             self._password = password_of(self.place)
             self._end_leftover()
-            write_config(self.place, self._password)
             self._launch()
         except BaseException:
             self.stop()
@@ -100,26 +116,41 @@ class EmbeddedBroker:
         """The server's process id, None when it does not run."""
         return self._server.pid if self._server and self._server.poll() is None else None
 
-    def ensure(self) -> bool:
-        """Start the server again if it died. True if it had to be; the owner calls it now and then."""
-        if self.pid is not None:
-            return False
+    def ensure(self) -> str | None:
+        """See that the server runs and can be reached; one line about what was done for it, or None.
+
+        The owner calls it every second or so. Raises BadInput when it does not come up.
+        """
+        if self.pid is None:
+            why = "had died"
+        elif not self.place.socket.is_socket():
+            why = f"could not be reached, for {self.place.socket} was gone,"
+        elif self._is_deaf():
+            why = "did not answer any more"
+        elif not (self.place.password.exists() and self.place.config.exists()):
+            self._write()
+            return f"the broker's password was gone from {self.place.folder} and was written again"
+        else:
+            return None
+        self._end_server(signal.SIGKILL)
         self._launch()
-        return True
+        return f"the broker {why} and was started again; {self.state}"
+
+    @property
+    def state(self) -> str:
+        """What the last start cost, for people."""
+        if self.unread is None:
+            return "nothing is lost"
+        return (
+            f"its file could not be read and is now {self.unread}, and what it held is issued again"
+        )
 
     def stop(self) -> None:
         """End the server, remove its socket, give up the lock. Safe to call twice."""
-        if self._server is not None:
-            self._server.terminate()  # it writes its file out and leaves
-            try:
-                self._server.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._server.kill()
-                self._server.wait()
-            self._server = None
+        self._end_server(signal.SIGTERM)  # it writes its file out and leaves
         if self._lock is not None:
-            self.place.socket.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # gone already
+            with contextlib.suppress(OSError):  # gone already, or not ours
+                self.place.socket.unlink(missing_ok=True)
                 self.place.socket_folder.rmdir()
             self._lock.close()
             self._lock = None
@@ -146,9 +177,61 @@ class EmbeddedBroker:
                 raise BadInput(f"{path}: another server answers here and does not end")
             time.sleep(LOOK_SECONDS)
 
+    def _end_server(self, signum: signal.Signals) -> None:
+        """End the server if it runs."""
+        if self._server is None:
+            return
+        self._server.send_signal(signum)
+        try:
+            self._server.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._server.kill()
+            self._server.wait()
+        self._server = None
+
+    def _is_deaf(self) -> bool:
+        """Whether the server has not answered for long. Questions are counted, since we may have slept."""
+        answer = ask(self.place.socket, self._password, "PING")
+        self._unanswered = 0 if answer is not None else self._unanswered + 1
+        return self._unanswered >= DEAF_AFTER
+
+    def _write(self) -> None:
+        """Write down what server and clients read: they may have been removed."""
+        write_private(self.place.password, self._password + "\n")
+        write_config(self.place, self._password)
+
     def _launch(self) -> None:
-        """Start the server and wait for its answer."""
-        self.place.socket_folder.mkdir(mode=0o700, exist_ok=True)
+        """Start the server; where it cannot with what it wrote, without that, which is put away."""
+        self.place.prepare()
+        self._write()
+        self._unanswered, self.unread = 0, None
+        try:
+            self._run()
+        except BadInput as error:
+            code = None if self._server is None else self._server.poll()
+            # Still loading, killed from outside, or there is nothing that it could have choked on.
+            if code in (None, -signal.SIGKILL, -signal.SIGTERM) or not self.place.data.exists():
+                raise
+            self._run_without(self.place.data, error)
+
+    def _run_without(self, data: Path, error: BadInput) -> None:
+        """Start the server with nothing; what it wrote is put away if it was to blame."""
+        aside = data.with_name(f"{data.name}.{secrets.token_hex(3)}")
+        data.rename(aside)
+        try:
+            self._run()
+        except BadInput:  # a full disk, a missing library: the next start shall find it
+            shutil.rmtree(data, ignore_errors=True)
+            aside.rename(data)
+            raise error from None
+        self.unread = self.place.quarantine / f"broker-{aside.name}"
+        self.unread.parent.mkdir(exist_ok=True)
+        shutil.move(aside, self.unread)
+        reason = f"{error}\nfrom: {data}\nwhat it held is issued again from the ledger\n"
+        self.unread.with_name(f"{self.unread.name}.reason.txt").write_text(reason, encoding="utf-8")
+
+    def _run(self) -> None:
+        """Start the server and wait for its answer. Raises BadInput with the last it said."""
         with self.place.log.open("ab") as log:
             begun = log.tell()
             self._server = subprocess.Popen(

@@ -58,6 +58,16 @@ class Place:
         return self.home / "broker"
 
     @property
+    def data(self) -> Path:
+        """What the server writes of its messages: its append-only files."""
+        return self.folder / "appendonlydir"
+
+    @property
+    def quarantine(self) -> Path:
+        """Where that goes when it cannot be read."""
+        return self.home / "quarantine"
+
+    @property
     def lock(self) -> Path:
         """Locked by the owner while it lives."""
         return self.folder / "lock"

@@ -7,6 +7,7 @@ import platform
 import re
 import secrets
 import shutil
+import stat
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -74,29 +75,51 @@ def socket_of(place: Place) -> Path:
     """Return the socket that the home's broker was last told to use.
 
     The file is asked before the rule: a shell, a cron job and a service of one user may have
-    different runtime folders.
+    different runtime folders. Not one that came with a copy of another state directory: the broker
+    of that one would answer, with the same password.
     """
     try:
         text = place.config.read_text(encoding="utf-8")
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return place.socket
-    line = re.search(r'^unixsocket "(.*)"$', text, flags=re.MULTILINE)
-    return Path(re.sub(r"\\(.)", r"\1", line[1])) if line else place.socket
+    lines = dict(re.findall(r'^(unixsocket|dir) "(.*)"$', text, flags=re.MULTILINE))
+    paths = {name: Path(re.sub(r"\\(.)", r"\1", line)) for name, line in lines.items()}
+    return (
+        paths.get("unixsocket", place.socket) if paths.get("dir") == place.folder else place.socket
+    )
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only this user may read, whole or not at all."""
+    """Write a file that only this user may read, whole or not at all; nothing where it holds that already.
+
+    So what was written once can be used again on a full disk.
+    """
+    if _holds(path, text):
+        return
     aside = path.with_name(f".tmp-{path.name}-{os.getpid()}")
     try:
         aside.unlink(missing_ok=True)
         descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        aside.replace(path)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+                stream.write(text)
+                stream.flush()
+                os.fsync(stream.fileno())
+            aside.replace(path)
+        finally:
+            aside.unlink(missing_ok=True)
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror}") from error
+
+
+def _holds(path: Path, text: str) -> bool:
+    """Whether a file has this text, and nobody else may read it."""
+    try:
+        found = path.lstat()
+        mine = stat.S_ISREG(found.st_mode) and not found.st_mode & 0o077
+        return mine and path.read_text(encoding="utf-8") == text
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def _quoted(path: Path) -> str:

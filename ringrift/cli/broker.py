@@ -35,7 +35,8 @@ def start() -> None:
         print(f"broker at {shown(broker.url)}; Ctrl-C stops it", flush=True)
         try:
             while True:
-                broker.ensure()
+                if done := broker.ensure():
+                    print(done, flush=True)
                 time.sleep(1.0)
         except (KeyboardInterrupt, Interrupted):
             print("\nstopped")

@@ -1,6 +1,7 @@
 """The embedded broker as a real child process."""
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -11,6 +12,7 @@ import psutil
 import pytest
 import redis
 
+from ringrift.broker import embedded
 from ringrift.broker.address import broker_address, client_of
 from ringrift.broker.embedded import EmbeddedBroker, running_url, unanswering
 from ringrift.broker.place import SOCKET_PATH_LIMIT, Place
@@ -124,7 +126,7 @@ def test_dies_with_its_owner(tmp_path):
 
 
 def test_says_what_is_wrong(tmp_path):
-    """A home that cannot be written, and a damaged append-only file, are one clear line each."""
+    """A home that cannot be written, and a server that cannot start, are one clear line each."""
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     with pytest.raises(BadInput, match=r"state directory .*file"):
@@ -132,10 +134,88 @@ def test_says_what_is_wrong(tmp_path):
     home = tmp_path / "home"
     with EmbeddedBroker(home) as broker:
         client_of(broker.url).lpush("queue", "a")
-    manifest = next((home / "broker" / "appendonlydir").glob("*.manifest"))
-    manifest.write_text("nonsense\n")
-    with pytest.raises(BadInput, match=r"the embedded broker ended with 1: .*manifest"):
-        EmbeddedBroker(home).start()
+        kept = sorted(path.name for path in broker.place.data.iterdir())
+    in_the_way = broker.place.socket / "in the way"
+    broker.place.socket_folder.mkdir(mode=0o700)
+    in_the_way.mkdir(parents=True)
+    try:
+        with pytest.raises(BadInput, match=r"the embedded broker ended with 1: .*Unix socket"):
+            EmbeddedBroker(home).start()
+    finally:
+        shutil.rmtree(broker.place.socket_folder)
+    # What it wrote is not to blame, so it stays where it is.
+    assert sorted(path.name for path in broker.place.data.iterdir()) == kept
+    assert not broker.place.quarantine.exists()
+    with EmbeddedBroker(home) as broker:
+        assert client_of(broker.url).llen("queue") == 1
+
+
+@pytest.mark.parametrize("part", ["*.manifest", "*.incr.aof"])
+def test_what_it_cannot_read_is_put_away(tmp_path, part):
+    """A damaged append-only file goes to quarantine with its reason, and the server begins without it."""
+    with EmbeddedBroker(tmp_path) as broker:
+        client_of(broker.url).lpush("queue", *map(str, range(50)))
+        assert (broker.unread, broker.state) == (None, "nothing is lost")
+    damaged = next(broker.place.data.glob(part))
+    damaged.write_bytes(bytes(100))
+    with EmbeddedBroker(tmp_path) as broker:
+        assert client_of(broker.url).llen("queue") == 0
+        assert (broker.unread / damaged.name).read_bytes() == bytes(100)
+        assert broker.unread.parent == tmp_path / "quarantine"
+        reason = broker.unread.with_name(f"{broker.unread.name}.reason.txt").read_text()
+        assert "the embedded broker ended with 1" in reason
+        assert str(broker.unread) in broker.state
+        client_of(broker.url).lpush("queue", "a")
+    with EmbeddedBroker(tmp_path) as broker:
+        assert client_of(broker.url).llen("queue") == 1
+        assert broker.unread is None
+
+
+def test_one_that_cannot_be_reached_is_started_again(broker):
+    """Without its socket, or when it is deaf for long, the server is replaced, and has what was queued."""
+    client_of(broker.url).lpush("queue", "a")
+    assert broker.ensure() is None
+    shutil.rmtree(broker.place.socket_folder)
+    first = broker.pid
+    assert "broker.sock was gone" in broker.ensure()
+    assert broker.pid != first
+    assert broker.ensure() is None
+    assert client_of(broker.url).llen("queue") == 1
+
+
+def test_one_that_is_deaf_for_long_is_started_again(broker, monkeypatch):
+    """A server that hangs is given some time, and then replaced; what was queued is there."""
+    client_of(broker.url).lpush("queue", "a")
+    monkeypatch.setattr(embedded, "ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(embedded, "DEAF_AFTER", 5)
+    os.kill(broker.pid, signal.SIGSTOP)
+    first = broker.pid
+    for _ in range(embedded.DEAF_AFTER - 1):
+        assert broker.ensure() is None
+    assert "did not answer" in broker.ensure()
+    assert broker.pid != first
+    assert client_of(broker.url).llen("queue") == 1
+
+
+def test_clients_find_the_way_in_again(broker):
+    """The password and the configuration, which were removed while the server runs, are written again."""
+    for path in (broker.place.password, broker.place.config):
+        path.unlink()
+        assert "was written again" in broker.ensure()
+        assert running_url(broker.place.home) == broker.url
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert broker.ensure() is None
+
+
+def test_a_copy_has_a_broker_of_its_own(broker, tmp_path):
+    """A copied state directory neither finds nor ends the broker of the first one."""
+    copy = tmp_path / "copy"
+    shutil.copytree(broker.place.home, copy)
+    assert running_url(copy) is None
+    with EmbeddedBroker(copy) as second:
+        assert second.url != broker.url
+        client_of(second.url).lpush("queue", "a")
+        assert client_of(broker.url).llen("queue") == 0
 
 
 def test_socket_path_fits(tmp_path):
