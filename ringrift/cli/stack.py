@@ -35,11 +35,12 @@ from ringrift.broker.server import write_private
 from ringrift.cli.joining import await_broker, check_settings, note_settings, served_here
 from ringrift.cli.roles import CELERY, DECIDING, LOOPBACK, RINGRIFT, Parts, Role
 from ringrift.errors import BadInput
-from ringrift.settings.home import prepare_home
+from ringrift.settings.home import DATABASE, prepare_home
 from ringrift.settings.secrets import BROKER_URL, secret
 from ringrift.settings.settings import Settings
 from ringrift.settings.switches import DISABLE_LOCAL_TASKS, switched_on
 from ringrift.store.blobs import BlobStore
+from ringrift.store.engine import check_file, identity
 
 #: Locked by the process that runs broker and workers, in its state directory.
 LOCK = "up.lock"
@@ -125,6 +126,7 @@ class Stack:
             self._environ["RINGRIFT_CONFIG_PATH"] = config
         self._locks: list[IO[str]] = []
         self._seen: int | None = None
+        self._ledger: tuple[int, int] | None = None
 
     def start(
         self,
@@ -176,6 +178,8 @@ class Stack:
         if not configured and self.joined is None and theirs is None:
             self.broker = EmbeddedBroker(self.home)
             self.broker.start()
+            if self.broker.unread is not None:
+                say(f"the broker begins anew; {self.broker.state}")
 
         def comes() -> bool:
             if configured or self.broker is not None:
@@ -227,12 +231,14 @@ class Stack:
         """Start again what died, after a pause; return a line about each change.
 
         Call it from the thread that called ``start``: a child ends with the thread that started it.
-        Raises BadInput when a child dies again and again as soon as it starts.
+        Raises BadInput when a child dies again and again as soon as it starts, and when the ledger's file is
+        gone.
         """
         now = time.monotonic() if now is None else now
         lines = []
-        if self.broker is not None and self.broker.ensure():
-            lines.append("the broker had died and was started again; nothing is lost")
+        self._check_ledger()
+        if self.broker is not None and (done := self.broker.ensure()):
+            lines.append(done)
         if self.joined is not None:
             lines += self._look_at_joined(self.joined)
             if lock_holder(self.home / LOCK) is None:
@@ -265,6 +271,13 @@ class Stack:
                 child.restarts += 1
                 lines.append(f"{child.role.name} started again")
         return lines
+
+    def _check_ledger(self) -> None:
+        """End here when the ledger's file is not the one any more: the children write nothing into another."""
+        path = self.home / DATABASE
+        if self._ledger is not None:
+            check_file(path, self._ledger)
+        self._ledger = identity(path)
 
     def stop(self) -> None:
         """Stop everything in order. A second Ctrl-C while it lasts kills what still runs."""

@@ -8,6 +8,8 @@ SQLite rules, each learned from a failure it prevents:
 - Foreign keys are off in SQLite unless every connection turns them on.
 - No connection is used on both sides of a fork: the child forgets the parent's without closing.
 - Not on a network file system: its locks are not reliable, and the file would be lost quietly.
+- A file that was removed or replaced is still there for those who have it open; what they write into it
+  is lost quietly. So each transaction first asks whether its file is still the one of that name.
 """
 
 from __future__ import annotations
@@ -91,7 +93,10 @@ def _open_sqlite(url: sa.URL) -> Engine:
         )
     _write_ahead(Path(url.database).absolute())
     engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+    path = Path(url.database).absolute()
+    event.listen(engine, "connect", lambda _, record: record.info.update(file=identity(path)))
     event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", lambda conn: check_file(path, conn.info.get("file")))
     event.listen(engine, "begin", _begin_sqlite)
     _open_engines.add(engine)
     return engine
@@ -141,6 +146,24 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get(WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another of the same name; None where there is none. Does not open it."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def check_file(path: Path, before: tuple[int, int] | None) -> None:
+    """Raise BadInput where a database file is no longer the one that it was."""
+    if identity(path) != before:
+        raise BadInput(
+            f"the ledger {path} was removed or replaced while it was in use, so nothing is written:"
+            " stop what works with it, put the file back, and start again"
+        )
 
 
 def _open_postgresql(url: sa.URL) -> Engine:

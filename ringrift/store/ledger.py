@@ -26,6 +26,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from ringrift.errors import BadInput, NegativeVerdict
+from ringrift.settings.home import DATABASE
 from ringrift.settings.secrets import DATABASE_URL, secret
 from ringrift.store import engine as engines
 from ringrift.store.migrate import ensure_schema
@@ -120,13 +121,29 @@ def _one_line() -> Iterator[None]:
 def open_ledger(home: Path, url: str | None = None) -> Ledger:
     """Open the ledger of a state directory, with its tables made or brought up to date.
 
-    `url`, else RINGRIFT_DATABASE_URL, else the file ringrift.db in `home`.
+    `url`, else RINGRIFT_DATABASE_URL, else the file ringrift.db in `home`. BadInput where that is gone and what
+    belongs to it is there.
     """
-    url = url or secret(DATABASE_URL) or engines.sqlite_url(home / "ringrift.db")
+    url = url or secret(DATABASE_URL)
+    if not url:
+        _refuse_bereft(home)
+        url = engines.sqlite_url(home / DATABASE)
     engine = engines.open_engine(url)
     with _one_line():
         ensure_schema(engine)
     return Ledger(engine)
+
+
+def _refuse_bereft(home: Path) -> None:
+    """Raise BadInput where runs have left files and there is no ledger of them: a new one would begin from nothing."""
+    if (home / DATABASE).exists():
+        return
+    for folder, names in (("models", "*.safetensors"), ("shards", "*.jsonl.zst")):
+        if any((home / folder).glob(names)):
+            raise BadInput(
+                f"the ledger {home / DATABASE} is gone, and {folder}/ holds files of its runs: put it back or set"
+                f" {DATABASE_URL}; to begin anew, move {home} away"
+            )
 
 
 def take_fence(tx: Tx, name: str, owner: str, at_least: int = 0, after: int | None = None) -> Fence:
@@ -143,14 +160,6 @@ def take_fence(tx: Tx, name: str, owner: str, at_least: int = 0, after: int | No
     number = max(newest, at_least) + 1
     _write_fence(tx, Fence(name, number), owner)
     return Fence(name, number)
-
-
-def record_fence(tx: Tx, fence: Fence, owner: str) -> None:
-    """Write a number given elsewhere (the lease's server); StaleFence if SQL knows a newer one."""
-    last = _hold_fence(tx, fence.name)
-    if fence.number < last:
-        raise StaleFence(f"{fence.name} fence {fence.number} is older than {last}")
-    _write_fence(tx, fence, owner)
 
 
 def _hold_fence(tx: Tx, name: str) -> int:
