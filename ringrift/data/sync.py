@@ -132,19 +132,27 @@ def sync_shard(
     A file that lies in the store already is checked in place. Doing it twice changes nothing. The
     file must exist; a missing one is a BadInput, not a bad shard.
     """
-    if not path.is_file():
+    if not path.exists():
         raise BadInput(f"{path}: no such file of games")
     try:
         report = check_shard(path, config, sample)
     except BadShard as error:
         reason = str(error)
         named = path.name.removesuffix(SUFFIX)
-        moved = store.quarantine(path, reason, named, file_sha256(path))
+        moved = store.quarantine(path, reason, named, _found(path))
         return Quarantined(path, moved, reason)
     if path.resolve().parent == (store.home / "shards").resolve():
         return report
     blob = store.adopt(path, "shards")
     return ShardReport(blob.path, blob.sha256, report.config, report.spec, report.games)
+
+
+def _found(path: Path) -> str:
+    """Hash of a bad file, as far as it can be read."""
+    try:
+        return file_sha256(path)
+    except OSError as error:
+        return f"nothing: {error.strerror or error}"
 
 
 def summarise(games: Iterable[GameRecord]) -> Iterator[GameSummary]:

@@ -66,8 +66,14 @@ class BlobStore:
     home: Path
 
     def relative(self, path: Path) -> str:
-        """A path as the ledger writes it, so that the state directory may be moved."""
-        return path.resolve().relative_to(self.home.resolve()).as_posix()
+        """A path as the ledger writes it, so that the state directory may be moved.
+
+        Folders and files of it may be links to another disk: what counts is the name in the state directory.
+        """
+        named, home = (one.absolute() for one in (path, self.home))
+        if not named.is_relative_to(home):
+            named, home = path.resolve(), self.home.resolve()
+        return named.relative_to(home).as_posix()
 
     def path(self, relative: str) -> Path:
         """Where a path of the ledger lies."""
@@ -122,6 +128,8 @@ class BlobStore:
         """The path, if its bytes have this hash; else it is quarantined and BadBlob raised."""
         try:
             found = file_sha256(path)
+        except IsADirectoryError:
+            found = "a folder"
         except OSError as error:
             raise BadBlob(f"{path}: {error.strerror or error}{self._where(path)}", path) from error
         if found != expected:

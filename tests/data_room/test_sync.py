@@ -60,6 +60,16 @@ def test_damaged_shard(hex_games: list[GameRecord], make_shard: Make, tmp_path: 
     assert "damaged" in reason.read_text()
 
 
+def test_folder_in_its_place(tmp_path: Path) -> None:
+    """A folder with the name of a shard is moved away, so that the shard can be written there again."""
+    path = tmp_path / "home" / "shards" / f"{'a' * 64}.jsonl.zst"
+    path.mkdir(parents=True)
+    found = sync_shard(path, BlobStore(tmp_path / "home"), HEX)
+    assert isinstance(found, Quarantined)
+    assert found.moved_to.is_dir()
+    assert not path.exists()
+
+
 def test_illegal_game(hex_games: list[GameRecord], make_shard: Make) -> None:
     """A file with a game that the rules do not allow is refused, and the game is named."""
     game = hex_games[0]

@@ -60,6 +60,27 @@ def test_a_broken_file_is_moved_away_with_its_reason(store):
     assert caught.value.moved_to != moved
 
 
+def test_a_folder_in_the_place_of_a_file_is_moved_away(store):
+    """Nothing could be written there again."""
+    path = store.home / "models" / SHA256
+    (path / "inner").mkdir(parents=True)
+    with pytest.raises(BadBlob, match="found a folder; moved to") as caught:
+        store.verify(path, SHA256)
+    assert not path.exists()
+    assert (caught.value.moved_to / "inner").is_dir()
+
+
+def test_folders_and_files_may_be_links(store, tmp_path):
+    """A room of the state directory may lie on another disk; the ledger knows it by its name here."""
+    (tmp_path / "disk").mkdir()
+    store.home.mkdir()
+    (store.home / "shards").symlink_to(tmp_path / "disk")
+    (tmp_path / "disk" / SHA256).symlink_to(tmp_path / "far")
+    assert store.relative(store.home / "shards" / SHA256) == f"shards/{SHA256}"
+    (tmp_path / "second").symlink_to(store.home)
+    assert store.relative(tmp_path / "second" / "models" / SHA256) == f"models/{SHA256}"
+
+
 def test_a_missing_file_is_said_to_be_missing(store):
     """One line with its path, and nothing is moved."""
     with pytest.raises(BadBlob, match="No such file") as caught:
