@@ -102,6 +102,16 @@ class Channel(kombu_redis.Channel):
     #: Who says what can be worked on.
     judge: Judge = staticmethod(readable)
 
+    def _lookup(self, exchange: Any, routing_key: Any, default: Any = None) -> Any:
+        """Name the queues of a message; ours are known without the broker.
+
+        Kombu asks a table there, which it writes when it connects. A broker that was emptied (FLUSHALL) would have
+        everything sent to a queue that nobody reads, until each sender connects anew.
+        """
+        if exchange == routing_key and exchange in QUEUES:
+            return [exchange]
+        return super()._lookup(exchange, routing_key, default)
+
     def put_aside(self, queue: str, raw: bytes, reason: str) -> None:
         """Keep a message out of its queue."""
         log.error("a message of queue %s is put aside: %s", queue, reason)

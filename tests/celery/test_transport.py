@@ -113,6 +113,15 @@ def test_kombu_itself_loses_what_is_no_json(url, client, celery_app):
     assert client.llen("gpu") == 0
 
 
+def test_an_emptied_broker_costs_nothing_that_is_sent_later(url, client, celery_app):
+    """Who is connected already goes on sending to the queues that workers read, not to kombu's for lost messages."""
+    with connected(url, celery_app) as connection:
+        send(celery_app, connection, "gpu.train", RUN)
+        client.flushall()
+        sent = send(celery_app, connection, "gpu.train", RUN, priority=3)
+        assert taken(connection, celery_app, 1) == [sent]
+
+
 def leave(url, app, client):
     """Take the message of the gpu queue and go away with it, as a killed worker does; long ago."""
     with connected(url, app) as connection:
