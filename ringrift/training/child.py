@@ -12,6 +12,8 @@ import json
 import os
 import signal
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,13 +21,31 @@ from ringrift.errors import BadInput, RingRiftError
 
 _PR_SET_PDEATHSIG: Final = 1
 
+#: Seconds that a training whose parent is gone has to write its state; one that hangs is ended then.
+GRACE_SECONDS: Final = 20.0
+
+#: Seconds between two looks at the parent.
+LOOK_SECONDS: Final = 1.0
+
 
 def die_with_parent(parent: int) -> None:
-    """Ask Linux for SIGTERM when the parent ends; end now if it has already ended."""
+    """Ask Linux for SIGTERM when the parent ends; end now if it has already ended, and soon even if we hang."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         sys.exit(BadInput.exit_code)
+    threading.Thread(target=_outlive, args=(parent,), name="parent", daemon=True).start()
+
+
+def _outlive(parent: int) -> None:
+    """End this process when its parent has been gone for a while (the thread's work).
+
+    The signal only asks: a training that hangs would hold its folder for ever, and keep every other one out.
+    """
+    while os.getppid() == parent:
+        time.sleep(LOOK_SECONDS)
+    time.sleep(GRACE_SECONDS)
+    os._exit(BadInput.exit_code)
 
 
 def _run(job: dict[str, Any]) -> dict[str, Any]:

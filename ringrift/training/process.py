@@ -14,7 +14,13 @@ from typing import Any, Final, TextIO
 
 from ringrift.errors import BadInput, Interrupted, NotReached, RingRiftError
 from ringrift.nets.files import write_aside
-from ringrift.training.result import LossDiverged, Progress, TrainProgress, TrainResult
+from ringrift.training.result import (
+    FolderInUse,
+    LossDiverged,
+    Progress,
+    TrainProgress,
+    TrainResult,
+)
 from ringrift.training.spec import TrainSpec
 
 #: Seconds between two looks at the child.
@@ -23,7 +29,7 @@ POLL_SECONDS: Final = 0.25
 GRACE_SECONDS: Final = 20.0
 
 _ERRORS: Final[dict[str, type[RingRiftError]]] = {
-    cls.__name__: cls for cls in (BadInput, Interrupted, NotReached, LossDiverged)
+    cls.__name__: cls for cls in (BadInput, Interrupted, NotReached, FolderInUse, LossDiverged)
 }
 
 

@@ -7,11 +7,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ringrift.errors import RingRiftError
+from ringrift.errors import NotReached, RingRiftError
 
 
 class LossDiverged(RingRiftError):
     """The loss is no longer a number; the message names the step. The run folder keeps the state before it."""
+
+
+class FolderInUse(NotReached):
+    """Another trainer is at work in the folder of the training."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,7 +217,7 @@ def _finished(folder: Path, identity: dict[str, Any]) -> TrainResult | None:
         result = TrainResult.from_dict(folder, known["result"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if known["identity"] != identity or not result.path.exists():
+    if known["identity"] != identity or not result.path.is_file():
         return None
     return result if file_sha256(result.path) == result.sha256 else None
 

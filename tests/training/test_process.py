@@ -14,6 +14,7 @@ from ringrift.configs import Config
 from ringrift.errors import BadInput, Interrupted, NotReached
 from ringrift.nets.arch import Arch
 from ringrift.training.process import train_in_child
+from ringrift.training.result import FolderInUse
 from ringrift.training.run_folder import locked
 from ringrift.training.spec import TrainSpec
 from ringrift.training.trainer import train
@@ -48,7 +49,7 @@ def test_errors_come_back_as_they_are(dataset, tmp_path):
     """What the trainer refuses in the child is the same error here."""
     with pytest.raises(BadInput, match="none.safetensors"):
         train_in_child(SPEC, dataset, tmp_path / "none.safetensors", tmp_path / "a")
-    with locked(tmp_path / "b"), pytest.raises(NotReached, match="another trainer"):
+    with locked(tmp_path / "b"), pytest.raises(FolderInUse, match="another trainer"):
         train_in_child(SPEC, dataset, None, tmp_path / "b", arch=SMALL.to_dict())
 
 
@@ -129,3 +130,28 @@ def test_the_parent_needs_no_torch():
         "assert 'torch' not in sys.modules and 'numba' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_child_that_hangs_does_not_outlive_its_parent():
+    """One that does not hear that it shall end is gone soon after its parent: it would hold the folder for ever."""
+    hanging = (
+        "import os, signal, time\n"
+        "from ringrift.training import child\n"
+        "child.GRACE_SECONDS = child.LOOK_SECONDS = 0.1\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "child.die_with_parent(os.getppid())\n"
+        "print(os.getpid(), flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    script = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
+    parent = subprocess.Popen([sys.executable, "-c", script, hanging], stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    assert alive(child)
+    parent.kill()
+    parent.wait()
+    deadline = time.monotonic() + 60
+    while alive(child):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -12,7 +12,7 @@ from ringrift.errors import BadInput, Interrupted, NotReached
 from ringrift.nets.arch import Arch
 from ringrift.nets.checkpoint import init_model, load_model, save_model
 from ringrift.training.result import LossDiverged
-from ringrift.training.run_folder import STATE, locked
+from ringrift.training.run_folder import RESULT, STATE, locked
 from ringrift.training.spec import TrainSpec
 from ringrift.training.trainer import train
 from tests.training.synthetic import synthetic_arrays, synthetic_dataset
@@ -86,9 +86,25 @@ def test_a_broken_state_costs_only_time(dataset, tmp_path):
     """An unreadable state is set aside and the training begins anew, with the same result."""
     with pytest.raises(Interrupted):
         train(SPEC, dataset, None, tmp_path / "broken", arch=SMALL, stopped=lambda: True)
-    (tmp_path / "broken" / STATE).write_bytes(b"half a file")
-    result = train(SPEC, dataset, None, tmp_path / "broken", arch=SMALL)
-    assert result.sha256 == train(SPEC, dataset, None, tmp_path / "whole", arch=SMALL).sha256
+    state = tmp_path / "broken" / STATE
+    written = state.read_bytes()
+    one_bit = bytearray(written)
+    one_bit[-1] ^= 1
+    older = written.replace(b'\\"version\\": 2', b'\\"version\\": 1')
+    result = train(SPEC, dataset, None, tmp_path / "whole", arch=SMALL)
+    for content, reason in (
+        (b"half a file", ""),
+        (bytes(one_bit), "does not have the sha256"),
+        (older, "does not have the sha256"),
+    ):
+        assert content != written
+        (tmp_path / "broken" / RESULT).unlink(missing_ok=True)
+        state.write_bytes(content)
+        again = train(SPEC, dataset, None, tmp_path / "broken", arch=SMALL)
+        assert again.sha256 == result.sha256
+        broken = state.with_suffix(".broken")
+        assert broken.read_bytes() == content
+        assert reason in broken.with_name("state.broken.reason.txt").read_text()
 
 
 def test_the_seed_decides(dataset, tmp_path):
