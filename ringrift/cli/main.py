@@ -85,6 +85,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 def run(argv: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     signal.signal(signal.SIGTERM, _terminated)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # not under nohup, which ignores it
+        signal.signal(signal.SIGHUP, _terminated)  # the terminal is gone
     try:
         code = _dispatch(list(argv))
         sys.stdout.flush()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 
@@ -26,7 +26,7 @@ class Request:
 
 @contextmanager
 def on_request(kept: str) -> Iterator[Request]:
-    """Within it the first SIGINT or SIGTERM only sets the request; the second raises Interrupted at once.
+    """Within it the first SIGINT, SIGTERM or SIGHUP only sets the request; the second raises Interrupted at once.
 
     An Interrupted that leaves it says what is kept and how to go on.
     """
@@ -35,9 +35,13 @@ def on_request(kept: str) -> Iterator[Request]:
     def asked(_signum: int, _frame: FrameType | None) -> None:
         request.check()
         request.made = True
-        print("stopping at the next safe point; once more stops at once", file=sys.stderr)
+        with suppress(OSError):  # the terminal may be what is gone
+            print("stopping at the next safe point; once more stops at once", file=sys.stderr)
 
-    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as under nohup
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, asked) for number in numbers}
     try:
         yield request
     except Interrupted:

@@ -90,8 +90,13 @@ def settings_for(file: Path | None, profile: str | None) -> Settings:
 
 
 def say(line: str) -> None:
-    """Print a line with the time."""
-    print(f"{time.strftime('%H:%M:%S')}  {line}", flush=True)
+    """Print a line with the time. A full disk under our output is no reason to stop the cluster."""
+    try:
+        print(f"{time.strftime('%H:%M:%S')}  {line}", flush=True)
+    except BrokenPipeError:
+        raise  # who reads us has enough
+    except OSError:
+        return
 
 
 def warm_up() -> None:
