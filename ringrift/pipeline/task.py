@@ -13,7 +13,7 @@ import structlog
 
 from ringrift.configs import Config
 from ringrift.errors import BadInput, Interrupted, RingRiftError
-from ringrift.pipeline import model_files, telemetry
+from ringrift.pipeline import model_files, remaking, telemetry
 from ringrift.pipeline.context import Context, StageReport
 from ringrift.pipeline.events import PIPELINE, Kind, blob_quarantined
 from ringrift.pipeline.heartbeat import Work
@@ -95,11 +95,12 @@ class Task:
         return NewEvent(kind, self.run.id, stage, "", {**about, **payload})
 
     def model_path(self, sha256: str) -> Path:
-        """The verified file of a model, fetched where it is not here; a broken one is quarantined and BadBlob raised."""
+        """The verified file of a model, made again or fetched where it is not here; a broken one is quarantined and BadBlob raised."""
         with self.ctx.ledger.read() as tx:
             row = models.get_model(tx, sha256)
         if row is None:
             raise BadInput(f"model {sha256[:12]} is not in the ledger")
+        remaking.make_again(self.ctx, row, self.plan)
         model_files.bring(self.ctx, row, self.work.progress)
         return self.verified(row.path, sha256)
 
@@ -205,6 +206,9 @@ def _failed(
     except (Superseded, StaleFence) as lost:
         _give_back(ctx, replace(claim, fence=None))
         return StageOutcome(claim.run_id, claim.stage, claim.unit, SKIPPED, error=str(lost))
+    except RingRiftError:  # a full disk is one for files and ledger: the first error would be lost
+        log.warning("failed, and the ledger cannot be told", **trace, error=said)
+        raise
     log.error("failed", **trace, state=state, error=said, exc_info=not isinstance(error, BadInput))
     figures = {"error": said, "state": state}
     ctx.report(StageReport(run.id, run.config, claim.stage, claim.unit, FAILED, figures))

@@ -1,0 +1,66 @@
+"""Models whose files break or vanish while something is to be done with them."""
+
+import pytest
+
+from ringrift.errors import BadInput
+from ringrift.pipeline.in_process import work_off
+from ringrift.pipeline.runs import open_or_resume
+from ringrift.pipeline.stages import run_stage
+from ringrift.store import blobs, models, runs, stages
+from ringrift.store.verify import verify
+from tests.pipeline import tiny
+from tests.pipeline.tiny import HEX8
+
+
+@pytest.fixture
+def ctx(tmp_path):
+    """A context with small services."""
+    return tiny.context(tmp_path)
+
+
+def todo(ctx, run):
+    """(stage, unit) of the first row of a run that is not settled."""
+    with ctx.ledger.read() as tx:
+        rows = stages.stages_of(tx, run.id)
+    return next(((r.stage, r.unit) for r in rows if r.state not in stages.SETTLED), None)
+
+
+def model_of(ctx, kind):
+    """The file of the one model of a kind."""
+    with ctx.ledger.read() as tx:
+        (row,) = [row for row in models.models_of(tx) if row.kind == kind]
+    return ctx.blobs.path(row.path)
+
+
+@pytest.mark.parametrize("before", ["selfplay", "evaluate", "promote"])
+def test_a_broken_model_is_made_again(ctx, before):
+    """It is quarantined, which costs one attempt; the next one has the same network again."""
+    run = open_or_resume(ctx, HEX8)
+    while (unit := todo(ctx, run))[0] != before:
+        run_stage(ctx, run.id, *unit)
+    path = model_of(ctx, models.INITIAL if before == "selfplay" else models.CANDIDATE)
+    path.write_text("broken")
+    failed = run_stage(ctx, run.id, *unit)
+    assert (failed.state, failed.bad_input) == ("failed", True)
+    assert "moved to" in failed.error
+    assert not path.exists()
+    assert run_stage(ctx, run.id, *unit).state == "done"
+    while unit := todo(ctx, run):
+        run_stage(ctx, run.id, *unit)
+    with ctx.ledger.read() as tx:
+        assert runs.get_run(tx, run.id).outcome == runs.PROMOTED
+        assert len(blobs.quarantined(tx)) == 1
+    assert verify(ctx.ledger, ctx.blobs) == []
+
+
+def test_a_model_that_cannot_be_made_again_is_one_clear_line(ctx):
+    """Other weights than the ledger names are no substitute: nothing is played with them."""
+    run = open_or_resume(ctx, HEX8)
+    path = model_of(ctx, models.INITIAL)
+    path.unlink()
+    other = tiny.tiny(
+        init_model=lambda *about: tiny.write(about[-1], ".safetensors", {"strength": 9})
+    )
+    with pytest.raises(BadInput, match=f"{path.name}: No such file"):
+        work_off(ctx.with_(services=other), run.id)
+    assert list(path.parent.iterdir()) == []
