@@ -275,14 +275,18 @@ class OfNode(Payload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeUp(OfNode):
-    """A worker is ready."""
+    """A worker is ready, or heard again after it was told to be down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeDown(OfNode):
-    """A worker has ended. Told by itself, else by its next start or by the reconciler on its machine."""
+    """A worker has ended. Told by itself, else by its next start, or by a loop that finds it dead or silent."""
 
-    reason: Annotated[str, "stopped, replaced (it came back without a goodbye) or died"]
+    reason: Annotated[
+        str,
+        "stopped; replaced (it came back without a goodbye); died (its process is gone); silent (no sign of"
+        " life for cluster.stage_stale_seconds: when it is heard again it is up again)",
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ringrift.pipeline import nodes
-from ringrift.pipeline.nodes import Node
-from ringrift.pipeline.owner import is_dead
 from ringrift.pipeline.queues import CONTROL, CPU, GPU, QUEUES
 from ringrift.store import stages
 from ringrift.store.ledger import Tx
@@ -25,7 +23,7 @@ class Capacity:
     """The workers of one queue."""
 
     queue: str
-    #: Workers that are up and serve it.
+    #: Workers that are up, heard of lately, and serve it.
     workers: int
     #: Tasks that they do side by side.
     slots: int
@@ -40,15 +38,9 @@ class Capacity:
         return max(0, self.slots - self.busy)
 
 
-def standing(tx: Tx) -> list[Node]:
-    """The workers that are up, by name, without those that are known to have died unsaid."""
-    found = nodes.up(tx)
-    return [found[name] for name in sorted(found) if not is_dead(found[name].process)]
-
-
 def capacities(tx: Tx) -> dict[str, Capacity]:
     """What each queue can do now."""
-    up, busy, waiting = standing(tx), stages.claimed(tx), stages.handed_over(tx)
+    up, busy, waiting = nodes.standing(tx), stages.claimed(tx), stages.handed_over(tx)
     return {
         queue: Capacity(
             queue=queue,

@@ -1,22 +1,29 @@
-"""Workers that are there: known by their own NODE_UP and NODE_DOWN, told with the capacity they change.
+"""Workers that are there: each has a row that it keeps alive; what changes is told with the capacity it changes.
 
-A worker says when it is ready and when it ends. One that was killed says nothing: then its next
-start says that it was replaced, or the reconciler of its machine, that its process is gone. Of a
-machine that is gone nobody says it; its claims run out all the same.
+A worker says when it is ready, gives signs of life, and says when it ends. One that was killed says
+nothing: then its next start says that it was replaced, or somebody on its machine, that its process
+is gone. Of a machine that is gone nobody knows it; but its workers are silent, and count no more
+after `cluster.stage_stale_seconds`, as a claim does. One that is heard again after that is up again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import structlog
 
 from ringrift.events.payloads import CapacityChanged, NodeDown, NodeUp
-from ringrift.pipeline.events import Kind, of_node
-from ringrift.store import events
-from ringrift.store.ledger import Tx
+from ringrift.pipeline.events import of_node
+from ringrift.pipeline.owner import is_dead
+from ringrift.store import nodes
+from ringrift.store.ledger import Fence, Ledger, Tx
+from ringrift.store.nodes import NodeRow
+
+log = structlog.get_logger(__name__)
 
 #: Why a node is down.
-STOPPED, REPLACED, DIED = "stopped", "replaced", "died"
+STOPPED, REPLACED, DIED, SILENT = "stopped", "replaced", "died", "silent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,35 +45,48 @@ class Node:
         """What tells this start from others of the name."""
         return f"{self.process}/{self.started}"
 
+    @classmethod
+    def of(cls, row: NodeRow) -> Node:
+        """From its row."""
+        return cls(row.name, row.process, row.started, row.queues, row.slots)
+
 
 def up(tx: Tx) -> dict[str, Node]:
-    """The workers whose last word is that they are up, by name."""
-    found: dict[str, Node] = {}
-    after = 0
-    while rows := events.list_events(tx, after=after, kinds=(Kind.NODE_UP, Kind.NODE_DOWN)):
-        after = rows[-1].seq
-        for row in rows:
-            if row.fault is not None:
-                continue
-            about = row.told
-            assert isinstance(about, NodeUp | NodeDown)
-            node = Node(about.node, about.process, about.started, about.queues, about.slots)
-            if isinstance(about, NodeUp):
-                found[node.name] = node
-            elif found.get(node.name) == node:
-                del found[node.name]
-    return found
+    """The workers of which nobody has told that they are down, by name."""
+    return {row.name: Node.of(row) for row in nodes.all_up(tx)}
 
 
-def came(tx: Tx, node: Node) -> bool:
-    """A worker is ready; False if that was told before. Tells that its last start is down, if nobody did."""
+def standing(tx: Tx) -> list[Node]:
+    """Those that count: without the silent ones, and those that are known to have died unsaid."""
+    return [Node.of(row) for row in nodes.all_up(tx) if _gone(row, tx.now, is_dead) is None]
+
+
+def came(tx: Tx, node: Node, seconds: float) -> bool:
+    """A worker is ready, or gives a sign of life; it counts for so many seconds. Whether NODE_UP was told.
+
+    That its last start is down is told too, if nobody did. An outdated start changes nothing.
+    """
+    row = nodes.get_node(tx, node.name, hold=True)
+    same = row is not None and Node.of(row).start == node.start
+    if row is not None and row.down is None and not same:
+        if row.started > node.started and row.stands_until > tx.now:
+            return False
+        _went(tx, row, REPLACED)
     before = up(tx)
-    last = before.get(node.name)
-    if last == node:
+    nodes.put(
+        tx,
+        NodeRow(
+            node.name,
+            node.process,
+            node.started,
+            node.queues,
+            node.slots,
+            seen_at=tx.now,
+            stands_until=tx.now + seconds,
+        ),
+    )
+    if node.name in before:
         return False
-    if last is not None:
-        went(tx, last, REPLACED)
-        before = up(tx)
     about = NodeUp(
         node=node.name,
         process=node.process,
@@ -74,16 +94,59 @@ def came(tx: Tx, node: Node) -> bool:
         queues=node.queues,
         slots=node.slots,
     )
-    told = of_node(tx, about, node.name, node.start)
-    _tell_capacity(tx, node, before, {**before, node.name: node}, "up")
+    # Its first word, or that it is heard again since its last sign of life, which was then.
+    since = "" if row is None or not same else f"{row.seen_at}"
+    told = of_node(tx, about, node.name, node.start, since)
+    _tell_capacity(tx, node, before, {**before, node.name: node}, f"up{since}")
     return told
 
 
 def went(tx: Tx, node: Node, reason: str) -> bool:
     """A worker has ended; False if that was told before, or a newer start of it is up."""
-    before = up(tx)
-    if before.get(node.name) != node:
+    row = nodes.get_node(tx, node.name, hold=True)
+    if row is None or row.down is not None or Node.of(row).start != node.start:
         return False
+    return _went(tx, row, reason)
+
+
+def sweep(tx: Tx, dead: Callable[[str], bool]) -> list[str]:
+    """Tell that workers are down whose processes are known to be gone, or that are silent; their names."""
+    told = []
+    for row in nodes.all_up(tx):
+        held = nodes.get_node(tx, row.name, hold=True)
+        if held is None or held.down is not None:
+            continue
+        reason = _gone(held, tx.now, dead)
+        if reason is not None and _went(tx, held, reason):
+            log.warning("worker is gone", node=row.name, reason=reason, last_sign=held.seen_at)
+            told.append(row.name)
+    return told
+
+
+def sweep_now(ledger: Ledger, fence: Fence | None = None) -> list[str]:
+    """As `sweep`, in a transaction of its own; mostly there is nothing to tell, and nobody need wait for it."""
+    with ledger.read() as tx:
+        if all(_gone(row, tx.now, is_dead) is None for row in nodes.all_up(tx)):
+            return []
+    with ledger.write(fence) as tx:
+        return sweep(tx, is_dead)
+
+
+def slots_of(workers: Sequence[Node], queue: str) -> int:
+    """Tasks of a queue that these workers do side by side."""
+    return sum(one.slots for one in workers if queue in one.queues)
+
+
+def _gone(row: NodeRow, now: float, dead: Callable[[str], bool]) -> str | None:
+    """Why a worker counts no more; None if it does."""
+    if dead(row.process):
+        return DIED
+    return SILENT if row.stands_until <= now else None
+
+
+def _went(tx: Tx, row: NodeRow, reason: str) -> bool:
+    before, node = up(tx), Node.of(row)
+    nodes.put(tx, replace(row, down=reason))
     about = NodeDown(
         node=node.name,
         process=node.process,
@@ -92,21 +155,10 @@ def went(tx: Tx, node: Node, reason: str) -> bool:
         slots=node.slots,
         reason=reason,
     )
-    told = of_node(tx, about, node.name, node.start)
+    told = of_node(tx, about, node.name, node.start, f"{row.seen_at}")
     after = {name: one for name, one in before.items() if name != node.name}
-    _tell_capacity(tx, node, before, after, "down")
+    _tell_capacity(tx, node, before, after, f"down{row.seen_at}")
     return told
-
-
-def sweep(tx: Tx, dead: Callable[[str], bool]) -> list[str]:
-    """Tell that workers are down whose processes are known to be gone; their names."""
-    gone = [node for node in up(tx).values() if dead(node.process)]
-    return [node.name for node in gone if went(tx, node, DIED)]
-
-
-def slots_of(nodes: Sequence[Node], queue: str) -> int:
-    """Tasks of a queue that these workers do side by side."""
-    return sum(node.slots for node in nodes if queue in node.queues)
 
 
 def _tell_capacity(

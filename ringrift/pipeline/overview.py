@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from ringrift.pipeline import capacity, scheduling
+from ringrift.pipeline import capacity, nodes, scheduling
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.events import Kind
 from ringrift.pipeline.file_looks import Files
@@ -165,7 +165,7 @@ def overview(
         now = tx.now
         master = _master(fence_row(tx, MASTER), broker)
         found = [_loop(row, ctx, now) for row in loops.all_loops(tx)]
-        up = capacity.standing(tx)
+        up = nodes.standing(tx)
         failed = [_failure(row) for row in events.last_events(tx, SHOWN_FAILURES, kinds=FAILURES)]
         lately = events.count_since(tx, FAILURES, now - FAILURE_SECONDS)
         looked = looked_at(tx, ctx, None if master.state == "unknown" else master.state == "held")

@@ -22,12 +22,11 @@ def reconcile(
 ) -> list[Command]:
     """Bring every open run forward; the commands that were carried out.
 
-    A run whose work cannot be handed over now (the broker is away) is said and left for the next
-    time, and does not keep the others. StaleFence is raised: another one reconciles.
+    A run that cannot be brought forward now (the broker is away, its rows are broken) is said and left
+    for the next time, and does not keep the others. StaleFence is raised: another one reconciles.
     """
     with ctx.ledger.write(ctx.fence) as tx:
-        for name in nodes.sweep(tx, is_dead):
-            log.warning("worker is gone", node=name)
+        nodes.sweep(tx, is_dead)
         waiting = runs.open_runs(tx)
     done: list[Command] = []
     for run in waiting:
@@ -42,8 +41,13 @@ def reconcile(
             )
         except StaleFence:
             raise
-        except (RingRiftError, OSError) as error:
-            log.warning("run not brought forward", run=run.id[:12], error=str(error))
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with this one is no fault of the others
+            log.warning(
+                "run not brought forward",
+                run=run.id[:12],
+                error=str(error),
+                exc_info=not isinstance(error, RingRiftError | OSError),
+            )
     try:
         done += feed(ctx.ledger, dispatcher, fence=ctx.fence, reissue_seconds=reissue_seconds)
     except StaleFence:

@@ -132,6 +132,7 @@ events = Table(
     Column("published_at", Float),  # None while it is still to be relayed
     Index("ix_events_published_at", "published_at"),
     Index("ix_events_run_id", "run_id"),
+    Index("ix_events_kind_seq", "kind", "seq"),  # the newest of a kind, however many there are
     sqlite_autoincrement=True,  # a deleted row's number is never given again
 )
 
@@ -302,6 +303,19 @@ loops = Table(
     Column("updated_at", Float, nullable=False),  # its last sign of life
     Column("breaker", JSON),  # state, failures, openings, reason of its circuit breaker
     Column("details", JSON, nullable=False),
+)
+
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("name", String(255), primary_key=True),  # gpu1@host
+    Column("process", Text, nullable=False),  # host:pid
+    Column("started", Float, nullable=False),  # two starts of a name differ in it
+    Column("queues", JSON, nullable=False),  # names of queues that it serves
+    Column("slots", Integer, nullable=False),  # tasks that it does side by side
+    Column("seen_at", Float, nullable=False),  # its last sign of life
+    Column("stands_until", Float, nullable=False),  # after this it counts no more
+    Column("down", WORD),  # why it is down; None while it is up
 )
 
 dead_letters = Table(

@@ -13,6 +13,7 @@ match       games within the match, each number once
 evaluation  games and wins from the match's games
 promotion   evidence there and passed; the champion is the newest promotion, or who a rollback gave
             its seat back to, by his own promotion; who lost it plays no selfplay
+node        up or down, as its last event told
 event       each done stage, promotion and closed run has its event; payloads are what kinds carry
 ==========  ==================================================================================
 """
@@ -31,7 +32,7 @@ from ringrift.errors import BadInput
 from ringrift.events.kinds import Kind
 from ringrift.rules.records import RecordReader
 from ringrift.store import events as outbox
-from ringrift.store import games, ids, matches, models, runs, stages
+from ringrift.store import games, ids, matches, models, nodes, runs, stages
 from ringrift.store.blobs import BlobStore, file_sha256
 from ringrift.store.ledger import Ledger, Tx
 from ringrift.store.schema import evaluations, events
@@ -66,6 +67,7 @@ def verify(ledger: Ledger, blobs: BlobStore) -> list[Disagreement]:
             *_matches(tx),
             *_evaluations(tx),
             *_promotions(tx),
+            *_nodes(tx),
             *_events(tx),
         ]
 
@@ -252,6 +254,20 @@ def _rolled_back(tx: Tx) -> dict[tuple[str, str], str]:
     told = outbox.all_of(tx, Kind.MODEL_ROLLED_BACK)
     about = [event.payload for event in told if event.fault is None]
     return {(one["config"], one["model"]): one["restored"] for one in about}
+
+
+def _nodes(tx: Tx) -> Iterator[Disagreement]:
+    told = [*outbox.all_of(tx, Kind.NODE_UP), *outbox.all_of(tx, Kind.NODE_DOWN)]
+    last = {
+        event.payload["node"]: event.kind
+        for event in sorted(told, key=lambda event: event.seq)
+        if event.fault is None
+    }
+    for row in nodes.all_nodes(tx):
+        says = Kind.NODE_UP if row.down is None else Kind.NODE_DOWN
+        if last.get(row.name) != says:
+            found = f"last told {last.get(row.name, 'nothing')}"
+            yield Disagreement("node", row.name, row.down or "up", found)
 
 
 #: Stage -> the event that its last done unit must have told, or one of these.

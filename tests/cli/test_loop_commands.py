@@ -156,7 +156,7 @@ def test_events_are_listed_in_order(ctx, capsys):
 def test_moments_in_events_are_shown_as_times(ctx, capsys):
     """When a worker started is a time of day in the list, and the number itself as JSON."""
     with ctx.ledger.write() as tx:
-        nodes.came(tx, nodes.Node("gpu1@here", "here:1", 1e9, ("gpu",), 1))
+        nodes.came(tx, nodes.Node("gpu1@here", "here:1", 1e9, ("gpu",), 1), 60.0)
     assert run(["events", "list", "--kind", "NODE_UP"]) == 0
     assert "started=01:46:40" in capsys.readouterr().out
     assert run(["events", "list", "--kind", "NODE_UP", "--json"]) == 0

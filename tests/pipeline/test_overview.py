@@ -95,8 +95,8 @@ def test_a_loop_counts_while_it_gives_signs_of_life(ctx):
 def test_workers_and_queues(ctx):
     """Slots of those that are up, messages that wait; a worker of this machine whose process is gone is none."""
     with ctx.ledger.write() as tx:
-        came(tx, Node("gpu1@a", "elsewhere:1", 1.0, ("gpu",), 2))
-        came(tx, Node("gpu2@b", f"{socket.gethostname()}:{2**22 - 1}", 1.0, ("gpu",), 1))
+        came(tx, Node("gpu1@a", "elsewhere:1", 1.0, ("gpu",), 2), 60.0)
+        came(tx, Node("gpu2@b", f"{socket.gethostname()}:{2**22 - 1}", 1.0, ("gpu",), 1), 60.0)
     found = overview(ctx, THERE)
     assert [node.name for node in found.nodes] == ["gpu1@a"]
     told = {one.queue: (one.waiting, one.slots, one.busy) for one in found.queues}

@@ -46,7 +46,7 @@ def claim(ctx, stage, number=0):
 def worker(ctx, slots=2):
     """A gpu worker comes up."""
     with ctx.ledger.write() as tx:
-        came(tx, Node("gpu1@host", "elsewhere:1", 1.0, ("gpu",), slots))
+        came(tx, Node("gpu1@host", "elsewhere:1", 1.0, ("gpu",), slots), 60.0)
 
 
 def test_every_stage_says_how_much_is_there_and_needed(ctx):

@@ -228,7 +228,7 @@ def test_what_the_ledger_says_is_decided_on(tmp_path):
     ctx = tiny.context(tmp_path, changes={"loop__configs": ["hex8:2", "square8:3"]})
     open_or_resume(ctx, tiny.HEX8)
     with ctx.ledger.write() as tx:
-        nodes.came(tx, nodes.Node("gpu1", "elsewhere:1", 1.0, ("gpu",), 2))
+        nodes.came(tx, nodes.Node("gpu1", "elsewhere:1", 1.0, ("gpu",), 2), 60.0)
     [hexagons, squares] = sorted(decide_now(ctx), key=lambda one: one.config)
     assert (hexagons.action, hexagons.figures["send"]) == ("send", 3)
     assert hexagons.figures["slots"] == 2

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from ringrift.events.payloads import PAYLOADS, RegressionDetected
+from ringrift.pipeline import capacity, nodes
 from ringrift.pipeline import events as tell
-from ringrift.pipeline import nodes
 from ringrift.pipeline.events import Kind
 from ringrift.pipeline.nodes import Node
+from ringrift.pipeline.owner import is_dead
 from ringrift.store import events
-from ringrift.store.ledger import Fence, open_ledger
+from ringrift.store.ledger import Fence, Ledger, open_ledger
 
 WEAKER = RegressionDetected(
     config="hex8:2", model="a", against="b", match="m", games=100, low=0.2, high=0.4
@@ -87,9 +88,9 @@ def told(ledger):
 def test_a_worker_comes_and_goes_once_each_with_the_capacity_it_changes(ledger):
     """Telling it twice changes nothing; slots are counted over all workers of the queue."""
     with ledger.write() as tx:
-        assert nodes.came(tx, node())
-        assert not nodes.came(tx, node())
-        assert nodes.came(tx, node("gpu2@here", slots=2))
+        assert nodes.came(tx, node(), 60.0)
+        assert not nodes.came(tx, node(), 60.0)
+        assert nodes.came(tx, node("gpu2@here", slots=2), 60.0)
         assert list(nodes.up(tx)) == ["gpu1@here", "gpu2@here"]
         assert nodes.went(tx, node(), nodes.STOPPED)
         assert not nodes.went(tx, node(), nodes.STOPPED)
@@ -107,11 +108,66 @@ def test_a_worker_comes_and_goes_once_each_with_the_capacity_it_changes(ledger):
 def test_a_killed_worker_is_told_by_its_next_start_or_by_the_sweep(ledger):
     """It cannot say it itself; and what an outdated start says is refused."""
     with ledger.write() as tx:
-        nodes.came(tx, node(started=1.0))
-        nodes.came(tx, node(started=2.0, process="here:2"))
+        nodes.came(tx, node(started=1.0), 60.0)
+        nodes.came(tx, node(started=2.0, process="here:2"), 60.0)
         assert not nodes.went(tx, node(started=1.0), nodes.STOPPED)
         assert nodes.sweep(tx, lambda process: process == "here:1") == []
         assert nodes.sweep(tx, lambda process: process == "here:2") == ["gpu1@here"]
         assert nodes.up(tx) == {}
     downs = [what for kind, _, what in told(ledger) if kind == "NODE_DOWN"]
     assert downs == ["replaced", "died"]
+
+
+def slots_at(ledger, now):
+    """Slots of the gpu queue that scheduling counts at a moment."""
+    with Ledger(ledger.engine, clock=lambda _conn: now).read() as tx:
+        return capacity.capacities(tx)["gpu"].slots
+
+
+def test_a_machine_that_says_nothing_counts_no_more_and_again_when_it_is_heard(ledger):
+    """Nobody knows its process: it is down after its silence, told once, and up again with its next sign."""
+    away = node("gpu1@away", process="away:1", slots=2)
+
+    def at(now, do):
+        with Ledger(ledger.engine, clock=lambda _conn: now).write() as tx:
+            return do(tx)
+
+    def sign(tx):
+        return nodes.came(tx, away, 60.0)
+
+    def sweep(tx):
+        return nodes.sweep(tx, is_dead)
+
+    assert at(1000.0, sign)
+    assert not at(1050.0, sign)  # it is there, which is no news
+    assert (slots_at(ledger, 1109.0), at(1109.0, sweep)) == (2, [])
+    assert slots_at(ledger, 1110.0) == 0  # before anybody has told it
+    assert [at(1111.0, sweep), at(1112.0, sweep)] == [["gpu1@away"], []]
+    assert at(2000.0, sign)
+    assert not at(2001.0, sign)
+    assert slots_at(ledger, 2001.0) == 2
+    assert at(2100.0, sweep) == ["gpu1@away"]
+    assert at(2101.0, sign)
+    assert at(2102.0, lambda tx: nodes.went(tx, away, nodes.STOPPED))
+    assert not at(2103.0, lambda tx: nodes.went(tx, away, nodes.STOPPED))
+    assert [(kind, what) for kind, _, what in told(ledger)] == [
+        ("NODE_UP", None),
+        ("CAPACITY_CHANGED", 0),
+        ("NODE_DOWN", "silent"),
+        ("CAPACITY_CHANGED", 2),
+    ] * 2 + [
+        ("NODE_UP", None),
+        ("CAPACITY_CHANGED", 0),
+        ("NODE_DOWN", "stopped"),
+        ("CAPACITY_CHANGED", 2),
+    ]
+
+
+def test_a_start_that_was_overtaken_says_nothing_while_the_newer_one_is_there(ledger):
+    """Two of a name are one worker, the newer; when that is gone the older one counts."""
+    with ledger.write() as tx:
+        assert nodes.came(tx, node(started=2.0, process="away:2"), 60.0)
+        assert not nodes.came(tx, node(started=1.0), 60.0)
+        assert nodes.went(tx, node(started=2.0, process="away:2"), nodes.STOPPED)
+        assert nodes.came(tx, node(started=1.0), 60.0)
+        assert [one.process for one in nodes.up(tx).values()] == ["here:1"]

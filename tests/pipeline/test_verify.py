@@ -5,6 +5,7 @@ import shutil
 import pytest
 import sqlalchemy as sa
 
+from ringrift.pipeline import nodes
 from ringrift.pipeline.in_process import work_off
 from ringrift.pipeline.runs import open_or_resume
 from ringrift.store import schema
@@ -20,6 +21,8 @@ def finished(tmp_path_factory):
     """A state directory with one promoted run."""
     ctx = tiny.context(tmp_path_factory.mktemp("verify"))
     work_off(ctx, open_or_resume(ctx, tiny.HEX8).id)
+    with ctx.ledger.write() as tx:
+        nodes.came(tx, nodes.Node("gpu1@away", "away:1", 1.0, ("gpu",), 1), 60.0)
     yield ctx
     ctx.ledger.close()
 
@@ -147,6 +150,11 @@ CASES = {
         schema.events.delete().where(schema.events.c.kind == "MODEL_PROMOTED"),
         "event ",
         "no MODEL_PROMOTED",
+    ),
+    "a worker that went untold": (
+        schema.nodes.update().values(down="died"),
+        "node gpu1@away",
+        "last told NODE_UP",
     ),
     "a row that points nowhere": (
         schema.champions.update().values(promotion_id="e" * 64),
