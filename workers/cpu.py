@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ringrift.celery import app
-from ringrift.pipeline import model_files, strays
+from ringrift.pipeline import model_files, porters, strays
 from ringrift.pipeline.hooks import hand_over
 from workers.context import context, master
 from workers.stage import work
@@ -39,10 +39,10 @@ def prune(fence: int) -> None:
 def distribute(fence: int | None = None, config: str | None = None) -> None:
     """Take the models that play to `models.distribute_to`: all of them by the clock, or those of a config."""
     if fence is None:
-        model_files.take_out(context(), None if config is None else [config])
+        porters.take_out(context(), None if config is None else [config])
         return
     with master(fence) as ctx:
-        model_files.take_out(ctx)
+        porters.take_out(ctx)
 
 
 @app.task(name="cpu.parity", time_limit=LIMIT)

@@ -51,6 +51,7 @@ class Kind(StrEnum):
     # Files of models.
     MODEL_PRUNED = "MODEL_PRUNED"
     MODEL_DISTRIBUTED = "MODEL_DISTRIBUTED"
+    DISTRIBUTION_FAILED = "DISTRIBUTION_FAILED"
     # The queues, and what maintenance did there.
     MESSAGE_SET_ASIDE = "MESSAGE_SET_ASIDE"
     MESSAGES_DROPPED = "MESSAGES_DROPPED"
@@ -90,7 +91,7 @@ FAMILIES: Final = {
         Kind.LOOP_RESUMED,
     ),
     "Circuit breaker": (Kind.CIRCUIT_OPENED, Kind.CIRCUIT_HALF_OPEN, Kind.CIRCUIT_CLOSED),
-    "Files of models": (Kind.MODEL_PRUNED, Kind.MODEL_DISTRIBUTED),
+    "Files of models": (Kind.MODEL_PRUNED, Kind.MODEL_DISTRIBUTED, Kind.DISTRIBUTION_FAILED),
     "Queues": (
         Kind.MESSAGE_SET_ASIDE,
         Kind.MESSAGES_DROPPED,

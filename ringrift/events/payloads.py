@@ -395,6 +395,18 @@ class ModelDistributed(Payload):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DistributionFailed(Payload):
+    """Models could not be taken to a place of `models.distribute_to`: it is away, or not done in time. Each pass tries again."""
+
+    config: Annotated[str, "config, BOARD:PLAYERS"]
+    target: Annotated[str, "the place"]
+    manifest: Annotated[
+        str, "name of the manifest that is not there; each state of it is told once"
+    ]
+    error: Annotated[str, "what went wrong"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageSetAside(Payload):
     """A message with which no worker can do anything was taken out of its queue into the dead letters."""
 
@@ -489,6 +501,7 @@ PAYLOADS: Final[dict[Kind, type[Payload]]] = {
     Kind.CIRCUIT_CLOSED: CircuitClosed,
     Kind.MODEL_PRUNED: ModelPruned,
     Kind.MODEL_DISTRIBUTED: ModelDistributed,
+    Kind.DISTRIBUTION_FAILED: DistributionFailed,
     Kind.MESSAGE_SET_ASIDE: MessageSetAside,
     Kind.MESSAGES_DROPPED: MessagesDropped,
     Kind.MESSAGES_GIVEN_BACK: MessagesGivenBack,

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -147,7 +147,13 @@ def fetch(blobs: BlobStore, sha256: str, place: str) -> Blob:
         raise NotThere(f"{masked(place)} has no {present.name}") from None
 
 
-def ensure(blobs: BlobStore, row: ModelRow, places: Sequence[str] = ()) -> Path:
+#: Takes a model (sha256) from a place; raises as `fetch`.
+Fetch = Callable[[BlobStore, str, str], Blob]
+
+
+def ensure(
+    blobs: BlobStore, row: ModelRow, places: Sequence[str] = (), fetch: Fetch = fetch
+) -> Path:
     """The verified file of a registered model; where it is not here, taken from the first place that has it.
 
     BadBlob (Pruned) naming what was tried.

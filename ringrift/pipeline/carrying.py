@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from ringrift.errors import Interrupted, RingRiftError
 from ringrift.pipeline import hooks
 from ringrift.pipeline.context import Context
-from ringrift.pipeline.dispatcher import Dispatcher, NotHandedOver
+from ringrift.pipeline.dispatcher import Dispatcher, NotHandedOver, call_courier
 from ringrift.pipeline.event_router import relay, wire_pipeline_events
 from ringrift.pipeline.feeding import feed
-from ringrift.pipeline.model_files import after_run
 from ringrift.pipeline.orchestrator import advance
+from ringrift.pipeline.porters import after_run
 from ringrift.pipeline.single import Drive
 from ringrift.store import runs
 from ringrift.store.ledger import StaleFence
@@ -39,7 +39,7 @@ def by_workers(dispatcher: Dispatcher, run_hooks: Callable[[Context], None]) -> 
                 found = [runs.get_run(tx, run_id) for run_id in sorted(carried)]
             for run in found:
                 if run.state == runs.CLOSED:
-                    after_run(ctx, run.config)  # there may be no beat that would
+                    after_run(ctx, run.config, call_courier)  # there may be no beat that would
                     carried.discard(run.id)
         except (StaleFence, Interrupted, NotHandedOver):
             raise

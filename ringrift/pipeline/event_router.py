@@ -134,6 +134,7 @@ WIRING: tuple[tuple[Kind, Handler, Handler | None], ...] = (
     (Kind.CIRCUIT_CLOSED, note, None),
     (Kind.MODEL_PRUNED, note, None),
     (Kind.MODEL_DISTRIBUTED, note, None),
+    (Kind.DISTRIBUTION_FAILED, warn, None),
     (Kind.MESSAGE_SET_ASIDE, warn, go_on),  # ─▶ its unit is issued again, or given up
     (Kind.MESSAGES_DROPPED, note, None),
     (Kind.MESSAGES_GIVEN_BACK, warn, None),

@@ -13,6 +13,7 @@ from ringrift.events.payloads import (
     CircuitClosed,
     CircuitHalfOpen,
     CircuitOpened,
+    DistributionFailed,
     LeaseLost,
     LeaseReleased,
     LeaseTaken,
@@ -123,6 +124,11 @@ def model_pruned(tx: Tx, about: ModelPruned) -> bool:
 
 def model_distributed(about: ModelDistributed, manifest: str) -> NewEvent:
     """A place has what a manifest names; `manifest` is its digest, so the same one is told once there."""
+    return NewEvent.of(about, None, f"distribution/{about.config}", f"{about.target}/{manifest}")
+
+
+def distribution_failed(about: DistributionFailed, manifest: str) -> NewEvent:
+    """A place does not get what a manifest names; `manifest` is its digest, so the same one is told once there."""
     return NewEvent.of(about, None, f"distribution/{about.config}", f"{about.target}/{manifest}")
 
 

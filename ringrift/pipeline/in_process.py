@@ -14,8 +14,8 @@ from ringrift.pipeline import hooks
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.dispatcher import Issue, registered
 from ringrift.pipeline.event_router import relay, wire_pipeline_events
-from ringrift.pipeline.model_files import after_run
 from ringrift.pipeline.orchestrator import advance
+from ringrift.pipeline.porters import after_run
 from ringrift.pipeline.stages import run_stage
 from ringrift.pipeline.task import FAILED, StageOutcome
 from ringrift.store import runs, stages

@@ -8,6 +8,7 @@ written when all that it names is there, so the next pass makes up for what is m
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,9 +18,9 @@ from typing import Final
 import structlog
 
 from ringrift.errors import RingRiftError
-from ringrift.events.payloads import ModelDistributed, ModelPruned
+from ringrift.events.payloads import DistributionFailed, ModelDistributed, ModelPruned
 from ringrift.models import distribution, pruning
-from ringrift.models.distribution import Listed, Manifest, Pruned
+from ringrift.models.distribution import Fetch, Listed, Manifest, PlaceAway, Pruned
 from ringrift.models.pruning import Rule, Verdict
 from ringrift.nets.files import SUFFIX
 from ringrift.pipeline import events
@@ -27,7 +28,8 @@ from ringrift.pipeline.context import Context
 from ringrift.settings.secrets import masked
 from ringrift.store import events as outbox
 from ringrift.store import models, runs
-from ringrift.store.blobs import BadBlob, note_quarantine
+from ringrift.store.blobs import BadBlob, Blob, BlobStore, note_quarantine
+from ringrift.store.events import NewEvent
 from ringrift.store.ledger import StaleFence, Tx
 from ringrift.store.models import ModelRow
 
@@ -41,6 +43,9 @@ PATIENCE: Final = 3.0
 
 #: Between two looks for it.
 LOOK_SECONDS: Final = 1.0
+
+#: While a place is waited for, whoever watches this work hears that it lives so often.
+ALIVE_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +200,8 @@ def distribute(
     """Take the models that play to these places (`models.distribute_to`); what was done. StaleFence.
 
     Those are the champion and the newest accepted one, which the manifest names, and whatever else an
-    open run or a planned match plays. A place that cannot be reached is said, and tried again by the
-    next pass. `again` hashes the files that are there, and replaces bad ones.
+    open run or a planned match plays. A place that cannot be reached is said and told, and tried again
+    by the next pass. `again` hashes the files that are there, and replaces bad ones.
     """
     done: list[Sent] = []
     away: dict[str, str] = {}
@@ -221,14 +226,31 @@ def distribute(
                 done.append(at.nothing(str(error)))
             if place in away:  # the other configs need not find out for themselves
                 done.append(at.nothing(away[place]))
+            failed = done[-1].error
+            if failed is not None and not dry_run:
+                tell_failed(ctx, place, failed, [config])
     return done
 
 
-def take_out(ctx: Context, configs: Sequence[str] | None = None) -> None:
-    """Do as `distribute`, for somebody who reads logs: what went wrong is said once for each place."""
-    failed = {one.error: one for one in distribute(ctx, configs) if one.error is not None}
-    for one in failed.values():
-        log.warning("models not distributed", config=one.config, error=one.error)
+def tell_failed(ctx: Context, place: str, error: str, configs: Sequence[str] | None = None) -> None:
+    """Tell that models of these configs, or of all, could not be taken to a place; of each manifest once. StaleFence."""
+    for config in _known(ctx, configs):
+        with ctx.ledger.read() as tx:
+            manifest = manifest_of(tx, config)
+        if manifest is not None:
+            about = DistributionFailed(
+                config=config, target=masked(place), manifest=manifest.name, error=error
+            )
+            _tell_once(ctx, events.distribution_failed(about, manifest.digest))
+
+
+def _tell_once(ctx: Context, event: NewEvent) -> None:
+    """Tell what most passes have told before; only the first of them writes."""
+    with ctx.ledger.read() as tx:
+        told = outbox.is_told(tx, event)
+    if not told:
+        with ctx.ledger.write(ctx.fence) as tx:
+            outbox.append(tx, event)
 
 
 def _note_broken(ctx: Context, error: RingRiftError) -> None:
@@ -313,18 +335,14 @@ class _Place:
             bytes=sum(row.bytes for row in copied),
             champion=None if champion is None else champion.sha256,
         )
-        event = events.model_distributed(about, self.manifest.digest)
-        with self.ctx.ledger.read() as tx:
-            told = outbox.is_told(tx, event)
-        if not told:
-            with self.ctx.ledger.write(self.ctx.fence) as tx:
-                outbox.append(tx, event)
+        _tell_once(self.ctx, events.model_distributed(about, self.manifest.digest))
 
 
 def bring(ctx: Context, row: ModelRow, progress: Callable[[], object]) -> None:
     """Take the file of a model that is not here from `models.distribute_to`.
 
-    It may be on its way there, and is waited for, with `progress` called meanwhile, which may raise.
+    It may be on its way there, and is waited for, with `progress` called meanwhile, which may raise. A
+    place that does not answer within `models.distribute_timeout_seconds` is passed over.
     Pruned where it is given up; without a place to look in, what lacks is left to who opens the file.
     """
     places = ctx.settings.models.distribute_to
@@ -333,7 +351,7 @@ def bring(ctx: Context, row: ModelRow, progress: Callable[[], object]) -> None:
     until = ctx.clock() + PATIENCE * ctx.settings.models.sync_interval_seconds
     while True:
         try:
-            path = distribution.ensure(ctx.blobs, row, places)
+            path = distribution.ensure(ctx.blobs, row, places, _in_time(ctx, progress))
         except Pruned:
             raise
         except BadBlob as error:
@@ -348,19 +366,52 @@ def bring(ctx: Context, row: ModelRow, progress: Callable[[], object]) -> None:
         time.sleep(LOOK_SECONDS)
 
 
+#: Place -> the thread that still waits for its answer.
+_hanging: dict[str, threading.Thread] = {}
+
+
+def _in_time(ctx: Context, progress: Callable[[], object]) -> Fetch:
+    """Fetching on a thread of its own, which is left behind where the place does not answer.
+
+    It can do no harm there: a file gets its name only when all of it has arrived and is what it should be.
+    """
+    seconds = ctx.settings.models.distribute_timeout_seconds
+
+    def fetch(blobs: BlobStore, sha256: str, place: str) -> Blob:
+        late = PlaceAway(
+            f"{masked(place)}: no answer within {seconds:g} s (models.distribute_timeout_seconds)"
+        )
+        before = _hanging.get(place)
+        if before is not None and before.is_alive():
+            raise late
+        came: list[Blob | Exception] = []
+
+        def wait() -> None:
+            try:
+                came.append(distribution.fetch(blobs, sha256, place))
+            except Exception as error:  # noqa: BLE001 - raised below, where somebody hears it
+                came.append(error)
+
+        thread = threading.Thread(target=wait, name="fetch", daemon=True)
+        thread.start()
+        until = time.monotonic() + seconds
+        while thread.is_alive() and (left := until - time.monotonic()) > 0:
+            thread.join(min(left, ALIVE_SECONDS))
+            if thread.is_alive():
+                progress()
+        if not came:
+            _hanging[place] = thread
+            log.warning("model not fetched", model=sha256[:12], error=str(late))
+            raise late
+        if isinstance(came[0], Exception):
+            raise came[0]
+        return came[0]
+
+    return fetch
+
+
 def _given_up(ctx: Context, config: str) -> Iterator[ModelRow]:
     """Models whose file is given up: a node with a state directory of its own may still have it."""
     with ctx.ledger.read() as tx:
         rows = models.models_of(tx, config)
     yield from (row for row in rows if row.pruned_at is not None)
-
-
-def after_run(ctx: Context, config: str) -> None:
-    """What the schedule of beat does, for a loop that works without one. Failures are said."""
-    try:
-        tidy(ctx, [config])
-        take_out(ctx, [config])
-    except StaleFence:
-        raise
-    except (RingRiftError, OSError) as error:
-        log.warning("files of models not looked after", config=config, error=str(error))

@@ -37,6 +37,7 @@ FAILURES: Final = (
     Kind.LEASE_LOST,
     Kind.CIRCUIT_OPENED,
     Kind.HOOK_FAILED,
+    Kind.DISTRIBUTION_FAILED,
 )
 
 #: How many of them are shown, and how far back they are counted.

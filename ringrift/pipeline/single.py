@@ -12,12 +12,13 @@ from ringrift.configs import Config
 from ringrift.errors import Interrupted, NotReached, RingRiftError
 from ringrift.pipeline import hooks
 from ringrift.pipeline.context import Context
-from ringrift.pipeline.dispatcher import Dispatcher
+from ringrift.pipeline.dispatcher import Dispatcher, call_courier
 from ringrift.pipeline.event_router import relay, wire_pipeline_events
 from ringrift.pipeline.helpers import helping
 from ringrift.pipeline.in_process import work_off
-from ringrift.pipeline.model_files import after_run
+from ringrift.pipeline.nodes import sweep_now
 from ringrift.pipeline.orchestrator import advance
+from ringrift.pipeline.porters import after_run
 from ringrift.pipeline.presence import present
 from ringrift.pipeline.runs import open_or_resume
 from ringrift.pipeline.waits import Wait
@@ -133,6 +134,7 @@ def through(dispatcher: Dispatcher) -> Drive:
         hooks.register(ctx)  # the cpu worker runs them
         while True:
             try:
+                sweep_now(ctx.ledger)
                 advance(ctx.ledger, run_id, dispatcher, fence=ctx.fence)
                 relay(ctx.ledger, router)
             except StaleFence:
@@ -142,7 +144,7 @@ def through(dispatcher: Dispatcher) -> Drive:
             with ctx.ledger.read() as tx:
                 run = runs.get_run(tx, run_id)
             if run.state == runs.CLOSED:
-                after_run(ctx, run.config)  # there may be no beat that would
+                after_run(ctx, run.config, call_courier)  # there may be no beat that would
                 return run
             if ctx.stop():
                 raise Interrupted(f"run {run_id[:12]} goes on in its workers")

@@ -20,6 +20,7 @@ class ModelSettings(Section):
     prune_interval_seconds: Annotated[float, Field(ge=1, le=2592000)]
     distribute_to: Annotated[tuple[str, ...], Field(strict=False)]
     sync_interval_seconds: Annotated[float, Field(ge=1, le=86400)]
+    distribute_timeout_seconds: Annotated[float, Field(ge=0.5, le=1800)]
 
     @field_validator("distribute_to")
     @classmethod
