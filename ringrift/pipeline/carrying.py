@@ -3,35 +3,109 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
 
 from ringrift.errors import Interrupted, RingRiftError
 from ringrift.pipeline import hooks
 from ringrift.pipeline.context import Context
-from ringrift.pipeline.dispatcher import Dispatcher, NotHandedOver, call_courier
+from ringrift.pipeline.dispatcher import (
+    Dispatcher,
+    Issue,
+    NotHandedOver,
+    call_courier,
+    filling_of,
+)
 from ringrift.pipeline.event_router import relay, wire_pipeline_events
 from ringrift.pipeline.feeding import feed
+from ringrift.pipeline.nodes import sweep_now
 from ringrift.pipeline.orchestrator import advance
 from ringrift.pipeline.porters import after_run
 from ringrift.pipeline.single import Drive
+from ringrift.settings import Settings
 from ringrift.store import runs
 from ringrift.store.ledger import StaleFence
 
+log = structlog.get_logger(__name__)
+
 #: (context, open runs, the one whose turn it is first). Raises NotHandedOver where trying again is all that helps,
-#: Interrupted when `ctx.stop` says so, StaleFence, and otherwise what made the run fail.
+#: Interrupted when `ctx.stop` says so, StaleFence, and otherwise what made the run whose turn it is fail.
 Carry = Callable[[Context, Sequence[str]], None]
+
+#: What ends a step at once, whichever run it came from.
+_ENDS: Final = (StaleFence, Interrupted)
+
+
+class NotBroughtForward(RingRiftError):
+    """A run cannot be brought forward, and not for want of a broker."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sender:
+    """A dispatcher whose own failures are known from those of a run."""
+
+    to: Dispatcher
+
+    @property
+    def filling(self) -> Settings | None:
+        """As the dispatcher's own."""
+        return filling_of(self.to)
+
+    def dispatch(self, issue: Issue) -> None:
+        """Hand over, or NotHandedOver."""
+        try:
+            self.to.dispatch(issue)
+        except (*_ENDS, NotHandedOver):
+            raise
+        except (RingRiftError, OSError) as error:
+            text = f"{issue.stage} of run {issue.run_id[:12]}: {error}"
+            raise NotHandedOver(text) from error
 
 
 def by_workers(dispatcher: Dispatcher, run_hooks: Callable[[Context], None]) -> Carry:
-    """Hand over what is due of every run, publish events, see to hooks and files of models; then return."""
+    """Hand over what is due of every run, publish events, see to hooks and files of models; then return.
+
+    Each run is brought forward on its own. One that cannot be is said, and does not keep the others;
+    it is a failure of its iteration when the turn is its own, which the loop's circuit breaker counts.
+    """
     carried: set[str] = set()  # mostly a run is closed by a worker, between two calls
+    said: dict[str, str] = {}  # run -> why it was not brought forward, as the log has it
+    sender = _Sender(dispatcher)
+
+    def bring(ctx: Context, open_runs: Sequence[str]) -> dict[str, Exception]:
+        """Advance each run; what went wrong, by run."""
+        wrong: dict[str, Exception] = {}
+        for run_id in open_runs:
+            if wrong and ctx.stop():  # where the broker is away each try takes its time
+                raise Interrupted("stopped between two runs")
+            try:
+                advance(ctx.ledger, run_id, sender, fence=ctx.fence, feeding=False)
+            except _ENDS:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with this one is no fault of the others
+                wrong[run_id] = error
+        for run_id, why in wrong.items():
+            if said.get(run_id) != str(why):
+                ours = not isinstance(why, RingRiftError | OSError)
+                log.warning(
+                    "run not brought forward",
+                    run=run_id[:12],
+                    error=str(why),
+                    exc_info=why if ours else None,
+                )
+        said.clear()
+        said.update({run_id: str(why) for run_id, why in wrong.items()})
+        return wrong
 
     def carry(ctx: Context, open_runs: Sequence[str]) -> None:
         router = wire_pipeline_events(auto_trigger=True)
         carried.update(open_runs)
         try:
             hooks.register(ctx)
-            for run_id in open_runs:
-                advance(ctx.ledger, run_id, dispatcher, fence=ctx.fence, feeding=False)
+            sweep_now(ctx.ledger, ctx.fence)
+            wrong = bring(ctx, open_runs)
             feed(ctx.ledger, dispatcher, fence=ctx.fence)
             relay(ctx.ledger, router, fence=ctx.fence)
             run_hooks(ctx)
@@ -41,10 +115,16 @@ def by_workers(dispatcher: Dispatcher, run_hooks: Callable[[Context], None]) -> 
                 if run.state == runs.CLOSED:
                     after_run(ctx, run.config, call_courier)  # there may be no beat that would
                     carried.discard(run.id)
-        except (StaleFence, Interrupted, NotHandedOver):
+        except (*_ENDS, NotHandedOver):
             raise
         except (RingRiftError, OSError) as error:
             raise NotHandedOver(str(error)) from error
+        mine = wrong.get(open_runs[0]) if open_runs else None
+        if mine is not None and not isinstance(mine, NotHandedOver):
+            raise NotBroughtForward(str(mine) or type(mine).__name__) from mine
+        for why in wrong.values():
+            if isinstance(why, NotHandedOver):
+                raise why
 
     return carry
 

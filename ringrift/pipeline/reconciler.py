@@ -41,7 +41,7 @@ def reconcile(
             )
         except StaleFence:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with this one is no fault of the others
+        except Exception as error:  # whatever is wrong with this one is no fault of the others
             log.warning(
                 "run not brought forward",
                 run=run.id[:12],

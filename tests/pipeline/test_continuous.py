@@ -4,6 +4,7 @@ import os
 import signal
 
 import pytest
+import sqlalchemy as sa
 
 from ringrift.configs import Config
 from ringrift.errors import BadInput, Interrupted, RingRiftError
@@ -414,6 +415,27 @@ def test_failures_open_the_circuit_and_a_good_try_closes_it(open_ctx, clock):
         "CIRCUIT_HALF_OPEN",
         "CIRCUIT_CLOSED",
     ]
+
+
+def test_a_run_that_cannot_be_brought_forward_counts_in_its_own_turn(open_ctx):
+    """With its config and reason, as one that fails in this process; then it is the turn of another one."""
+    ctx, noted = open_ctx(), Noted()
+    broken = open_or_resume(ctx, HEX8)
+    with ctx.ledger.write() as tx:
+        tx.conn.execute(sa.text("UPDATE stages SET spec = '{'"))
+    carry = by_workers(noted, lambda _ctx: None)
+    loop = in_process(ctx, config(HEX8, SQUARE8), carry=carry)
+    with registered(noted):
+        loop.step()
+        row = row_of(ctx)
+        assert row.state == loops.COOLDOWN
+        assert row.reason.startswith("iteration 1 of hex8:2: ")
+        assert Breaker.from_dict(row.breaker).failures == 1
+        loop.step()
+    assert row_of(ctx).config == "square8:2"
+    assert {issue.run_id for issue in noted.issues} == {
+        run.id for run in all_runs(ctx) if run.id != broken.id
+    }
 
 
 def test_a_failed_run_counts_even_if_nobody_looked(open_ctx, clock):
