@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ringrift.errors import BadInput
-from ringrift.pipeline import decided, gauntlet, parity
+from ringrift.pipeline import broken_shards, decided, gauntlet, parity
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.cores import training_threads, usable_cores
 from ringrift.pipeline.events import Kind, blob_quarantined
@@ -26,7 +26,7 @@ from ringrift.pipeline.task import Done, StageOutcome, Task, perform
 from ringrift.pipeline.triggers import Trigger, training_due
 from ringrift.store import events as outbox
 from ringrift.store import games, models, runs, stages
-from ringrift.store.blobs import note_quarantine
+from ringrift.store.blobs import BadBlob, note_quarantine
 from ringrift.store.events import NewEvent
 from ringrift.store.ledger import MASTER, Tx, standing_fence
 from ringrift.store.work import supply
@@ -102,7 +102,8 @@ def play_shard(task: Task) -> Done:
 def _archive(task: Task) -> dict[str, Path]:
     """The verified files in which games of a run may begin, by sha256; BadInput for one that is not there or not whole.
 
-    Without it the shard would hold other games than its plan says, so the shard waits for a good copy.
+    Without it the shard would hold other games than its plan says, so the shard waits for a good copy; the next
+    run is planned without a file that was broken.
     """
     wanted = task.plan.archive
     with task.ctx.ledger.read() as tx:
@@ -110,7 +111,13 @@ def _archive(task: Task) -> dict[str, Path]:
     for sha256 in wanted:
         if sha256 not in known:
             raise BadInput(f"archive: shard file {sha256[:12]} is not in the ledger")
-    return {sha256: task.verified(known[sha256], sha256) for sha256 in wanted}
+    try:
+        return {sha256: task.verified(known[sha256], sha256) for sha256 in wanted}
+    except BadBlob:
+        with task.ctx.ledger.read() as tx:
+            rows = games.ingested_shards(tx, task.run.config)
+        broken_shards.keep_out(task, [row for row in rows if row.sha256 in wanted])
+        raise
 
 
 def _selfplay_complete(task: Task, played: Sequence[games.ShardRow]) -> NewEvent:
@@ -185,7 +192,7 @@ def export(task: Task) -> Done:
     """Make the dataset of the replay window, or end the run where no training is due (`pipeline.triggers`).
 
     Every game is played again for it. One whose moves do not lead to what it says is kept out as
-    the parity gate keeps it out, from this dataset and all later ones.
+    the parity gate keeps it out, from this dataset and all later ones; so is a shard whose file is broken.
     """
     ctx, run, rules = task.ctx, task.run, task.plan.training
     with ctx.ledger.read() as tx:
@@ -207,7 +214,12 @@ def export(task: Task) -> Done:
     )
     if not due.due:
         return _collected(task, due)
-    made = ctx.services.export(work, ctx.home / "datasets", task.work.progress)
+    try:
+        made = ctx.services.export(work, ctx.home / "datasets", task.work.progress)
+    except BadInput:
+        if not broken_shards.keep_out(task, known):
+            raise
+        return export(task)  # without them: whether a training is due is asked anew
     for failed in made.failed:
         lost[by_path[failed.shard].id] += failed.positions
     row = games.DatasetRow(
