@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
 
 from ringrift.configs import Config
 from ringrift.errors import BadInput, Interrupted
@@ -30,6 +32,12 @@ from ringrift.pipeline.services import (
 if TYPE_CHECKING:
     from ringrift.data.parity import Kept
     from ringrift.rules.records import GameRecord
+    from ringrift.training.result import TrainResult
+
+log = structlog.get_logger(__name__)
+
+#: Between two looks whether a folder of a training is free.
+IN_USE_SECONDS: Final = 1.0
 
 #: Agents of the latest match of each thread: its next chunk needs the same ones.
 _agents = threading.local()
@@ -234,9 +242,9 @@ def train(work: TrainWork, progress: Progress, in_child: bool = False) -> Traine
     which on cores that others use as well took twenty times as long.
 
     When `progress` raises, the training ends between two steps with its state written, and what it
-    raised is raised here.
+    raised is raised here. Where another trainer is at work in the folder its end is waited for, and gone on from.
     """
-    from ringrift.training.result import TrainProgress, TrainResult
+    from ringrift.training.result import TrainProgress
     from ringrift.training.spec import TrainSpec
 
     rules = work.plan.training
@@ -288,7 +296,9 @@ def train(work: TrainWork, progress: Progress, in_child: bool = False) -> Traine
     stopped = ask if in_child else lambda: bool(raised)
     work.folder.mkdir(parents=True, exist_ok=True)
     try:
-        made = run(spec, work.dataset, work.start, work.folder, told, stopped=stopped)
+        made = _once_free(
+            lambda: run(spec, work.dataset, work.start, work.folder, told, stopped=stopped), ask
+        )
     except Interrupted:
         if raised:
             raise raised[0] from None
@@ -307,3 +317,21 @@ def train(work: TrainWork, progress: Progress, in_child: bool = False) -> Traine
             "seconds": made.seconds,
         },
     )
+
+
+def _once_free(train: Callable[[], TrainResult], stopped: Callable[[], bool]) -> TrainResult:
+    """Train once nobody else does so in the same folder. Interrupted when `stopped` says so before.
+
+    Its other trainer is the child of a worker that was taken for dead: it ends with it, and leaves its state
+    behind. To fail meanwhile would count as failures of the training, and a few of these end the run.
+    """
+    from ringrift.training.result import FolderInUse
+
+    while True:
+        try:
+            return train()
+        except FolderInUse as error:
+            if stopped():
+                raise Interrupted(str(error)) from None
+            log.debug("waits for another trainer", reason=str(error))
+            time.sleep(IN_USE_SECONDS)
