@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ringrift.errors import BadInput
 from ringrift.pipeline.owner import owner
 from ringrift.pipeline.pulse import Pulses, ThreadPulse
 from ringrift.pipeline.services import Services, real_services
@@ -80,6 +82,18 @@ class Context:
     def heartbeat_seconds(self) -> float:
         """Between two heartbeats of a claim; at most a third of its lease."""
         return min(self.settings.cluster.heartbeat_seconds, self.lease_seconds / 3)
+
+    def require_room(self) -> None:
+        """Raise BadInput where the disk has less room than `storage.min_free_mib`; asked before each piece of work.
+
+        Work that ended in the middle, for want of room, would count as failed, and a few of these end its run.
+        """
+        free = shutil.disk_usage(self.home).free // 2**20
+        if free < self.settings.storage.min_free_mib:
+            raise BadInput(
+                f"state directory {self.home}: {free} MiB free, expected at least "
+                f"{self.settings.storage.min_free_mib} (storage.min_free_mib); work goes on when there is room"
+            )
 
     def with_(self, **changes: Any) -> Context:
         """A copy with some fields changed."""

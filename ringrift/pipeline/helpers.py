@@ -18,11 +18,13 @@ from types import FrameType
 
 import structlog
 
-from ringrift.errors import Interrupted
+from ringrift.errors import Interrupted, RingRiftError
 from ringrift.pipeline.context import Context, open_context
 from ringrift.pipeline.stages import run_stage
 from ringrift.settings.switches import TRACE_DEBUG, switched_on
 from ringrift.store import runs, stages
+
+log = structlog.get_logger(__name__)
 
 #: Stages whose units are many and independent.
 SHARED = ("selfplay", "evaluate")
@@ -92,6 +94,9 @@ def main(run_id: str) -> int:
         help_with(open_context(stop=lambda: stopping or os.getppid() != parent), run_id)
     except Interrupted:
         return Interrupted.exit_code
+    except RingRiftError as error:  # a full disk, say: for the run it is a helper less
+        log.warning("a helper ends", reason=str(error))
+        return error.exit_code
     return 0
 
 

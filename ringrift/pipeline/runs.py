@@ -32,7 +32,8 @@ def open_or_resume(
 
     engine: who plays its games, as `pipeline.engine.check_engine` allows.
 
-    Two callers at once get the same run: the ledger holds one open run per config.
+    Two callers at once get the same run: the ledger holds one open run per config. BadInput where the disk has no
+    room for one.
     """
     while True:
         run = _look_and_open(ctx, config, games_wanted, engine)
@@ -49,6 +50,7 @@ def _look_and_open(
     if found:
         return found[0]
     sweep(ctx)
+    ctx.require_room()
     plan = RunPlan.of(ctx.settings, config, games_wanted)
     start = ensure_start_model(ctx, config, plan)
     untrained = start.kind == models.INITIAL

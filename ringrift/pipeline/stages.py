@@ -31,9 +31,12 @@ from ringrift.store.events import NewEvent
 from ringrift.store.ledger import MASTER, Tx, standing_fence
 from ringrift.store.work import supply
 
+#: Stages that write files; the others write rows, and are how a run ends.
+WRITES = ("selfplay", "export", "train")
+
 
 def run_stage(ctx: Context, run_id: str, stage: str, unit: str = "") -> StageOutcome:
-    """Do a unit of a stage, if it is its turn.
+    """Do a unit of a stage, if it is its turn. BadInput, and nothing is begun, where the disk has no room for it.
 
     A promotion is made on behalf of the master that stands when it begins, whoever delivers it: one
     that is asleep while another becomes master is refused, and made anew.
@@ -41,6 +44,8 @@ def run_stage(ctx: Context, run_id: str, stage: str, unit: str = "") -> StageOut
     if stage == "promote" and ctx.fence is None:
         with ctx.ledger.read() as tx:
             ctx = ctx.with_(fence=standing_fence(tx, MASTER))
+    if stage in WRITES:
+        ctx.require_room()
     return perform(ctx, run_id, stage, unit, _STAGES[stage])
 
 
