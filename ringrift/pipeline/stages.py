@@ -140,6 +140,7 @@ def sync(task: Task) -> Done:
     with ctx.ledger.read() as tx:
         shards = [s for s in games.shards_of(tx, run.id) if s.path is not None]
     found: dict[str, list[games.GameRow]] = {}
+    bad: list[str] = []
     sample = task.plan.data_ingestion.replayed_games_per_shard
     for number, shard in enumerate(shards):
         path = ctx.blobs.path(str(shard.path))
@@ -147,7 +148,8 @@ def sync(task: Task) -> Done:
             checked = ctx.services.check_shard(path, ctx.home, task.config, sample)
         except BadShard as error:
             _replay_bad_shard(task, shard, error)
-            raise BadInput(f"shard {shard.number} is played again: {error}") from error
+            bad.append(f"shard {shard.number} is played again: {error}")
+            continue
         found[shard.id] = [
             games.GameRow(
                 id=game.id,
@@ -165,6 +167,8 @@ def sync(task: Task) -> Done:
             for game in checked
         ]
         task.work.progress(shards=number + 1, of=len(shards))
+    if bad:  # one failure, however many: a few would end the run
+        raise BadInput("; ".join(bad[:3]) + (f"; and {len(bad) - 3} more" if len(bad) > 3 else ""))
     result = {
         "shards": len(shards),
         "games": sum(len(rows) for rows in found.values()),
@@ -273,6 +277,17 @@ def _collected(task: Task, trigger: Trigger) -> Done:
     return Done(result, [task.event(Kind.DATA_COLLECTED, **result)], rows)
 
 
+def _dataset(task: Task, row: games.DatasetRow) -> Path:
+    """The verified file of a run's dataset; where it is broken or gone, BadBlob, and it is exported again."""
+    try:
+        return task.verified(row.path, row.sha256)
+    except BadBlob as error:
+        with task.ctx.ledger.write(task.ctx.fence) as tx:
+            stages.hold(tx, task.work.claim)
+            stages.reopen(tx, task.run.id, "export", "", f"its dataset is made again: {error}")
+        raise
+
+
 def train(task: Task) -> Done:
     """Train the candidate and register it."""
     ctx, run = task.ctx, task.run
@@ -280,12 +295,13 @@ def train(task: Task) -> Done:
         dataset = games.dataset_of(tx, run.id)
     if dataset is None:
         raise BadInput(f"run {run.id[:12]} has no dataset to train on")
+    path = _dataset(task, dataset)
     folder = training_folder(ctx.home, run.id)
     made = ctx.services.train(
         TrainWork(
             run_id=run.id,
             config=task.config,
-            dataset=task.verified(dataset.path, dataset.sha256),
+            dataset=path,
             start=task.model_path(run.start_model),
             folder=folder,
             seed=run.seed,

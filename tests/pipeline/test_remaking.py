@@ -53,6 +53,30 @@ def test_a_broken_model_is_made_again(ctx, before):
     assert verify(ctx.ledger, ctx.blobs) == []
 
 
+@pytest.mark.parametrize("how", ["broken", "gone", "a folder"])
+def test_a_broken_dataset_is_made_again(ctx, how):
+    """Its export is done once more, of the same games, and the training learns from that."""
+    run = open_or_resume(ctx, HEX8)
+    while (unit := todo(ctx, run))[0] != "train":
+        run_stage(ctx, run.id, *unit)
+    (path,) = (ctx.home / "datasets").iterdir()
+    whole = path.read_bytes()
+    path.unlink()
+    if how == "broken":
+        path.write_bytes(whole[:-1])
+    elif how == "a folder":
+        path.mkdir()
+    assert run_stage(ctx, run.id, *unit).state == "failed"
+    assert todo(ctx, run) == ("export", "")
+    while unit := todo(ctx, run):
+        run_stage(ctx, run.id, *unit)
+    assert path.read_bytes() == whole
+    with ctx.ledger.read() as tx:
+        assert runs.get_run(tx, run.id).outcome == runs.PROMOTED
+        assert len(blobs.quarantined(tx)) == (how != "gone")
+    assert verify(ctx.ledger, ctx.blobs) == []
+
+
 def test_a_model_that_cannot_be_made_again_is_one_clear_line(ctx):
     """Other weights than the ledger names are no substitute: nothing is played with them."""
     run = open_or_resume(ctx, HEX8)

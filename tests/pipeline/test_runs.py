@@ -257,6 +257,28 @@ def test_a_shard_that_broke_is_played_again(ctx):
     assert verify(ctx.ledger, ctx.blobs) == []
 
 
+def test_however_many_shards_break_it_is_one_failure(ctx):
+    """All of them are played again after one look, and the run goes on; a failure for each would end it."""
+    run = open_or_resume(ctx, HEX8)
+    with ctx.ledger.read() as tx:
+        units = [r.unit for r in stages.stages_of(tx, run.id) if r.stage == "selfplay"]
+    for unit in units:
+        run_stage(ctx, run.id, "selfplay", unit)
+    with ctx.ledger.read() as tx:
+        paths = [ctx.blobs.path(shard.path) for shard in games.shards_of(tx, run.id)]
+    assert len(paths) > 2
+    for path in paths:
+        path.write_bytes(b"broken")
+    failed = run_stage(ctx, run.id, "sync")
+    assert failed.state == "failed"
+    assert failed.error.count("is played again") == min(len(paths), 3)
+    assert work_off(ctx, run.id).outcome == runs.PROMOTED
+    with ctx.ledger.read() as tx:
+        assert stages.stage_row(tx, run.id, "sync").failures == 1
+        assert len(blobs.quarantined(tx)) == len(paths)
+    assert verify(ctx.ledger, ctx.blobs) == []
+
+
 def test_a_broken_start_model_is_one_clear_line(ctx):
     """It is quarantined, nothing is played with it."""
     run = open_or_resume(ctx, HEX8)
