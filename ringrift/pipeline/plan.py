@@ -151,7 +151,7 @@ class RunPlan:
 @cache
 def _packaged() -> dict[str, Any]:
     """The packaged settings, read once: every stage reads its run's plan."""
-    return read_mapping(PACKAGED / "unified_loop.yaml")
+    return read_mapping(PACKAGED / "unified_loop.yaml")[0]
 
 
 def _plain(name: str, value: Any) -> Any:

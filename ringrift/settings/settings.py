@@ -38,7 +38,7 @@ from ringrift.settings.search import SearchSettings
 from ringrift.settings.selfplay import SelfplaySettings
 from ringrift.settings.storage import StorageSettings
 from ringrift.settings.training import TrainingSettings
-from ringrift.settings.yaml_file import read_mapping, read_value
+from ringrift.settings.yaml_file import Lines, read_mapping, read_value
 
 #: The default files, in a checkout (a link to config/) and in a wheel.
 PACKAGED: Final = Path(__file__).parent.parent / "default_config"
@@ -102,19 +102,24 @@ class Settings(Section):
         cls, path: str | Path | None = None, environ: Mapping[str, str] = os.environ
     ) -> tuple[Self, Mapping[Place, str]]:
         """As `load`, and which file or variable had the last word on each place."""
-        layers = [(str(file), read_mapping(file)) for file in files(path, environ)]
-        layers += [(name, value) for name, value in _variables(environ)]
         merged: dict[str, Any] = {}
         sources: dict[Place, str] = {}
-        for source, values in layers:
+        lines: dict[str, Lines] = {}
+        for file in files(path, environ):
+            values, lines[str(file)] = read_mapping(file)
+            _merge(merged, values, str(file), sources, ())
+        for source, values in _variables(environ):
             _merge(merged, values, source, sources, ())
+
+        def blamed(place: Place) -> str:
+            return _with_line(place, _source(place, sources), lines)
+
         try:
             made = cls.model_validate(merged)
         except ValidationError as error:
-            raise bad_input(cls, error, lambda place: _source(place, sources)) from None
+            raise bad_input(cls, error, blamed) from None
         for config in merged["per_config"]:
-            blamed = partial(_source_of_config, config, sources)
-            _of_config(made, str(Config.parse(config)), blamed)
+            _of_config(made, str(Config.parse(config)), partial(_source_of_config, config, blamed))
         return made, sources
 
 
@@ -131,9 +136,9 @@ def _of_config(settings: _S, config: str, source: Callable[[Place], str]) -> _S:
         raise bad_input(type(settings), error, source) from None
 
 
-def _source_of_config(config: str, sources: Mapping[Place, str], place: Place) -> str:
+def _source_of_config(config: str, blamed: Callable[[Place], str], place: Place) -> str:
     """Who set a place of ``per_config``."""
-    return f"{_source(('per_config', config, *place), sources)}: per_config {config}"
+    return f"{blamed(('per_config', config, *place))}: per_config {config}"
 
 
 def files(path: str | Path | None, environ: Mapping[str, str] = os.environ) -> list[Path]:
@@ -186,6 +191,9 @@ def _merge(
             if not isinstance(into.get(key), dict):
                 into[key] = {}
             _merge(into[key], value, source, sources, here)
+            sources.pop(here, None)
+            if not into[key]:  # it says nothing, and may be wrong all the same
+                sources[here] = source
         else:
             into[key] = value
             sources.pop(here, None)  # so that the order is that of the last word
@@ -199,3 +207,12 @@ def _source(place: Place, sources: Mapping[Place, str]) -> str:
             return sources[place[:length]]
     inside = [source for key, source in sources.items() if key[: len(place)] == place]
     return inside[-1] if inside else "settings"
+
+
+def _with_line(place: Place, source: str, lines: Mapping[str, Lines]) -> str:
+    """Return a source with the line where a place, or the section around it, stands in its file."""
+    of = lines.get(source, {})
+    for length in range(len(place), 0, -1):
+        if place[:length] in of:
+            return f"{source}:{of[place[:length]]}"
+    return source

@@ -1,9 +1,9 @@
-"""Reading a YAML file strictly: no duplicate keys, and 1e-3 is a number."""
+"""Reading a YAML file strictly: no duplicate keys, 1e-3 is a number, and each key knows its line."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +52,12 @@ _Loader.add_implicit_resolver(  # type: ignore[no-untyped-call]
 )
 
 
-def read_mapping(path: Path) -> dict[str, Any]:
-    """Return the top-level mapping of a file; an empty file is an empty mapping.
+#: Line of each key, from 1, by its place in the file: section, …, key.
+Lines = Mapping[tuple[Any, ...], int]
+
+
+def read_mapping(path: Path) -> tuple[dict[str, Any], Lines]:
+    """Return the top-level mapping of a file, and where its keys stand; an empty file is an empty mapping.
 
     Raises BadInput naming the file (and line) if it cannot be read or is no mapping.
     """
@@ -64,26 +68,55 @@ def read_mapping(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise BadInput(f"{path}: cannot be read: {reason}") from None
-    value = _load(text, str(path))
+    try:
+        value, lines = _load(text, str(path))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{path}:{mark.line + 1}" if mark else f"{path}"
+        raise BadInput(f"{where}: {error.problem or 'is not YAML'}") from None
     if value is None:
-        return {}
+        return {}, {}
     if not isinstance(value, dict):
         raise BadInput(f"{path}: expected sections with keys, not {type(value).__name__}")
-    return value
+    return value, lines
 
 
 def read_value(text: str, source: str) -> Any:
-    """Return one value (a number, a text, true, a list) as the YAML file would hold it."""
-    return _load(text, source)
-
-
-def _load(text: str, source: str) -> Any:
+    """Return one value (a number, a text, true, a list) as the YAML file would hold it. BadInput."""
     try:
-        return yaml.load(text, _Loader)  # noqa: S506 - a safe loader
+        return _load(text, source)[0]
+    except yaml.MarkedYAMLError as error:
+        raise BadInput(f"{source}: {error.problem or 'is not YAML'}") from None
+
+
+def _load(text: str, source: str) -> tuple[Any, Lines]:
+    """Return what a text says, and the lines of its keys. Raises BadInput, or MarkedYAMLError, which has a line."""
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()  # type: ignore[no-untyped-call]
+        if node is None:
+            return None, {}
+        value = loader.construct_document(node)  # type: ignore[no-untyped-call]
+        return value, dict(_lines(loader, node, (), set()))
     except RecursionError:
         raise BadInput(f"{source}: nested too deeply") from None
-    except yaml.MarkedYAMLError as error:
-        line = f" line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise BadInput(f"{source}{line}: {error.problem or 'is not YAML'}") from None
+    except yaml.MarkedYAMLError:
+        raise
     except yaml.YAMLError as error:
         raise BadInput(f"{source}: is not YAML: {str(error).splitlines()[0]}") from None
+    finally:
+        loader.dispose()  # type: ignore[no-untyped-call]
+
+
+def _lines(
+    loader: _Loader, node: yaml.Node, place: tuple[Any, ...], seen: set[int]
+) -> Iterator[tuple[tuple[Any, ...], int]]:
+    """Yield place and line of each key; what an alias repeats has its lines where it stands first."""
+    if not isinstance(node, yaml.MappingNode) or id(node) in seen:
+        return
+    seen.add(id(node))
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+        here = (*place, key)
+        yield here, key_node.start_mark.line + 1
+        yield from _lines(loader, value_node, here, seen)

@@ -84,18 +84,57 @@ def test_the_search_order(tmp_path, monkeypatch):
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(tmp_path, text, message):
-    """The message holds the file, the section, the key, what was expected and the nearest key."""
+    """The message holds file and line, the section, the key, what was expected and the nearest key."""
     file = write(tmp_path, text)
     with pytest.raises(BadInput) as caught:
         Settings.load(file, environ={})
-    assert str(caught.value) == f"{file}: {message}"
+    where = file if text == "- 1" else f"{file}:1"
+    assert str(caught.value) == f"{where}: {message}"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("loop:\n  # why\n  configs: [hex8:2]\n  wieghts: {}\n", 4, "unknown key 'wieghts'"),
+        ("training:\n\n  batch_size: many\n", 3, "expected a whole number"),
+        ("loop:\n  configs:\n    - hex8:2\n    - hex9:2\n", 2, "unknown board 'hex9'"),
+        ("\nnetwork:\n  hex8:\n    channels: 64\n    blocs: 1\n", 5, "unknown key 'blocs'"),
+        ("loop: {}\ntraning:\n  batch_size: 3\n", 2, "unknown section 'traning'"),
+        ("loop: {}\ntraining: 5\n", 2, "expected a section of keys"),
+        ("selfplay:\n  slots: 8\n  fast_simulations: 4000\n", 1, "at most simulations"),
+        (
+            "per_config:\n  hex8:3:\n    selfplay:\n      slots: 5\n      slosts: 6\n",
+            5,
+            "per_config hex8:3: section selfplay: unknown key 'slosts'",
+        ),
+        ("loop: {}\nper_config:\n  hex8:3: {selfplya: {}}\n", 2, "unknown section 'selfplya'"),
+        ("loop:\n  weights:\n    hex9:2: 1.0\n", 2, "unknown board 'hex9'"),
+        ("loop: &all {max_iterations: 1}\n\nevaluation: *all\n", 3, "unknown key 'max_iterations'"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_line(tmp_path, text, line, message):
+    """The line of the key, else of the section whose keys do not agree, or of the alias that repeats it."""
+    file = write(tmp_path, text)
+    with pytest.raises(BadInput) as caught:
+        Settings.load(file, environ={})
+    assert str(caught.value).startswith(f"{file}:{line}: ")
+    assert message in str(caught.value)
+
+
+def test_the_line_is_that_of_the_file_that_said_it_last(tmp_path):
+    """Not of the manual, which has every key, nor of the file where a variable says it."""
+    file = write(tmp_path, "loop: {}\n\ntraining: {batch_size: 8}\n")
+    name = "RINGRIFT__TRAINING__BATCH_SIZE"
+    with pytest.raises(BadInput) as caught:
+        Settings.load(file, environ={name: "many"})
+    assert str(caught.value).startswith(f"variable {name}: section training: ")
 
 
 def test_broken_yaml_is_named_with_its_line(tmp_path):
     """A syntax error and a key that appears twice name file and line."""
     for text in ("training:\n  batch_size: [1\n", "training:\n  batch_size: 3\n  batch_size: 4\n"):
         file = write(tmp_path, text)
-        with pytest.raises(BadInput, match=rf"{file} line 3: "):
+        with pytest.raises(BadInput, match=rf"{file}:3: "):
             Settings.load(file, environ={})
 
 
@@ -133,7 +172,7 @@ def test_a_changed_section_is_checked_again():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("? [a, b]\n: 1\n", "line 1: a key cannot be ['a', 'b']"),
+        ("? [a, b]\n: 1\n", ":1: a key cannot be ['a', 'b']"),
         ("loop: " + "[" * 5000, "nested too deeply"),
         ("loop: {" + "x" * 900 + ": 1}", "section loop: unknown key 'xxx"),
         ("training: {seed: '" + "y" * 100_000 + "'}", ": "),
