@@ -88,6 +88,28 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     return "valid: " + ", ".join(known) if known else "there are no valid choices"
 
 
+def nearest_id(start: str, known: Iterable[str], digits: int = 12) -> str:
+    """Return the end of a sentence about the beginning of an id that none has: the nearest, else the first three.
+
+    >>> nearest_id("0a1c", ["0a1b" + "0" * 60, "f" * 64])
+    "did you mean '0a1b00000000'?"
+    >>> nearest_id("zzz", ["0a1b" + "0" * 60, "f" * 64])
+    'there are 0a1b00000000, ffffffffffff'
+    """
+    ids = list(known)
+    length = len(start[:64])
+    near = difflib.get_close_matches(
+        start[:64].lower(), [one[:length] for one in ids], n=1, cutoff=0.6
+    )
+    for one in ids:
+        if near and one.startswith(near[0]):
+            return f"did you mean {one[:digits]!r}?"
+    if not ids:
+        return "there is none yet"
+    more = ", …" if len(ids) > 3 else ""
+    return "there are " + ", ".join(one[:digits] for one in ids[:3]) + more
+
+
 def nearest_first(word: str, choices: Iterable[str]) -> list[str]:
     """Return all choices, those most like the word first; equally near ones stay in order.
 

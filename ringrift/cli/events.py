@@ -48,6 +48,8 @@ def list_(
     found = _newest(number, kind, run, config)
     for event in found:
         typer.echo(line(event, as_json))
+    if not found:
+        typer.echo("no such event yet", err=True)
     return _faults(found)
 
 
@@ -100,11 +102,16 @@ def replay(
     from ringrift.pipeline import replay as again
     from ringrift.pipeline.context import open_context
     from ringrift.pipeline.event_router import LOG, PIPELINE
+    from ringrift.store import events
 
     if last is not None and last < first:
         raise BadInput(f"--to {last}: expected at least --from ({first})")
     chosen = again.Range(first, last, _kind(kind))
     ctx = open_context()
+    with ctx.ledger.read() as tx:
+        newest = events.last_number(tx)
+    if first > newest:
+        raise BadInput(f"--from {first}: the newest event is number {newest}")
     names = to_subscriber or [LOG, PIPELINE, "hooks"]
     if PIPELINE in names and not dry_run:
         try:
@@ -155,6 +162,7 @@ def _faults(found: Sequence[EventRow]) -> int:
 
 
 def _newest(number: int, kind: str | None, run: str | None, config: str | None) -> list[EventRow]:
+    from ringrift.cli.lookup import find_run
     from ringrift.configs import Config
     from ringrift.pipeline.context import open_context
     from ringrift.store import events
@@ -162,7 +170,8 @@ def _newest(number: int, kind: str | None, run: str | None, config: str | None) 
     wanted, of = _kind(kind), None if config is None else str(Config.parse(config))
     ctx = open_context()
     with ctx.ledger.read() as tx:
-        return events.last_events(tx, number, kind=wanted, run=run, config=of)
+        run_id = None if run is None else find_run(tx, run).id
+        return events.last_events(tx, number, kind=wanted, run=run_id, config=of)
 
 
 def line(event: EventRow, as_json: bool) -> str:

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ringrift.configs import Config
-from ringrift.errors import BadInput
+from ringrift.errors import BadInput, nearest_id, shown
 from ringrift.settings.secrets import DATABASE_URL, secret
 
 if TYPE_CHECKING:
-    from ringrift.store.ledger import Ledger
+    from ringrift.store.ledger import Ledger, Tx
+    from ringrift.store.runs import RunRow
 
 
 def open_existing_ledger() -> Ledger:
@@ -22,6 +23,23 @@ def open_existing_ledger() -> Ledger:
     if not secret(DATABASE_URL) and not (folder / DATABASE).is_file():
         raise BadInput(f"no ledger in {folder} yet: ringrift training-loop makes one")
     return open_ledger(folder)
+
+
+def find_run(tx: Tx, start: str) -> RunRow:
+    """The run whose id begins so. BadInput where none does, with the nearest, or several."""
+    from ringrift.store.runs import find_runs
+
+    found = find_runs(tx, start)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        which = ", ".join(f"{run.id[:12]} ({run.config} #{run.iteration})" for run in found[:3])
+        more = ", …" if len(found) > 3 else ""
+        raise BadInput(
+            f"{len(found)} runs begin with {shown(start)}: give more digits of one: {which}{more}"
+        )
+    known = [run.id for run in find_runs(tx, "")]
+    raise BadInput(f"no run begins with {shown(start)}: {nearest_id(start, known)}")
 
 
 def find_model(config: Config, name: str) -> tuple[str, Path]:

@@ -187,9 +187,9 @@ def _tables(look: Look, dead: int) -> list[str]:
 
 def _where(what: str, report: Report, as_json: bool) -> None:
     """Where a thing is, and what is wrong with it."""
-    from ringrift.errors import BadInput
+    from ringrift.errors import BadInput, nearest_id
     from ringrift.pipeline.context import open_context
-    from ringrift.store import dead_letters, upkeep
+    from ringrift.store import dead_letters, runs, upkeep
 
     with open_context().ledger.read() as tx:
         units, dead = upkeep.units_like(tx, what), dead_letters.about(tx, what)
@@ -204,7 +204,11 @@ def _where(what: str, report: Report, as_json: bool) -> None:
         )
     ]
     if not (units or dead or letters):
-        raise BadInput(f"{what!r}: no run, unit, task, message or dead letter begins so")
+        with open_context().ledger.read() as tx:
+            known = [run.id for run in runs.find_runs(tx, "")]
+        raise BadInput(
+            f"{what!r}: no run, unit, task, message or dead letter begins so; of runs {nearest_id(what, known)}"
+        )
     wrong = [
         one
         for one in report.findings

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ringrift.configs import Config
-from ringrift.errors import BadInput, nearest
+from ringrift.errors import BadInput, nearest, nearest_id
 from ringrift.models.distribution import ensure
 from ringrift.store import models
 from ringrift.store.blobs import BlobStore, file_sha256
@@ -74,7 +74,8 @@ def find(tx: Tx, config: Config | None, name: str) -> models.ModelRow:
             return rows[0]
         if rows:
             raise BadInput(f"{len(rows)} models begin with {name!r}: give more digits")
-        raise BadInput(f"no model begins with {name!r}")
+        known = [row.sha256 for row in models.models_of(tx)][::-1]
+        raise BadInput(f"no model begins with {name!r}: {nearest_id(name, known)}")
     raise BadInput(
         f"model {name!r}: no such file, and neither a sha256 nor a name; {nearest(name, NAMES)}"
     )

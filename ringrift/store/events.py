@@ -208,7 +208,7 @@ def last_events(
     run: str | None = None,
     config: str | None = None,
 ) -> list[EventRow]:
-    """The newest events (of these kinds, a config, of runs whose id begins so), oldest of them first."""
+    """The newest events (of these kinds, a config, a run), oldest of them first."""
     query = sa.select(*_COLUMNS)
     if kinds:
         query = query.where(events.c.kind.in_(kinds))
@@ -217,7 +217,7 @@ def last_events(
     if config is not None:
         query = query.where(events.c.config == config)
     if run is not None:
-        query = query.where(events.c.run_id.startswith(run, autoescape=True))
+        query = query.where(events.c.run_id == run)
     return _rows(tx, query.order_by(events.c.seq.desc()).limit(limit))[::-1]
 
 

@@ -118,6 +118,13 @@ def get_run(tx: Tx, run_id: str) -> RunRow:
     return RunRow(**row)
 
 
+def find_runs(tx: Tx, start: str) -> list[RunRow]:
+    """Runs whose id begins so, newest first."""
+    query = sa.select(*_COLUMNS).where(runs.c.id.startswith(start, autoescape=True))
+    found = tx.conn.execute(query.order_by(runs.c.opened_at.desc(), runs.c.id)).mappings()
+    return [RunRow(**row) for row in found]
+
+
 def open_runs(tx: Tx, config: str | None = None) -> list[RunRow]:
     """Runs at work, oldest first."""
     query = _ALL_OPEN if config is None else _ALL_OPEN.where(runs.c.config == config)

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from itertools import takewhile
 
 import pytest
 
@@ -13,6 +14,7 @@ from ringrift.pipeline.events import lease_taken
 from ringrift.pipeline.in_process import work_off
 from ringrift.pipeline.runs import open_or_resume
 from ringrift.settings import home
+from ringrift.store import runs
 from ringrift.store.blobs import file_sha256
 from ringrift.store.ledger import Fence
 from tests.pipeline import tiny
@@ -150,6 +152,40 @@ def test_events_are_listed_in_order(ctx, capsys):
     assert (event["kind"], event["config"], event["attempt"]) == ("TRAINING_COMPLETED", "hex8:2", 1)
     assert run(["events", "list", "--kind", "TRAINING_COMPLETE"]) == 2
     assert "TRAINING_COMPLETED" in capsys.readouterr().err
+
+
+def test_events_of_a_run_are_asked_for_by_the_beginning_of_its_id(ctx, capsys):
+    """Where one run begins so; none, or several, is bad input, and the line says which there are."""
+    with ctx.ledger.read() as tx:
+        [only] = runs.all_runs(tx)
+    second = open_or_resume(ctx, tiny.HEX8)
+    same = takewhile(lambda digits: digits[0] == digits[1], zip(only.id, second.id, strict=True))
+    shared = only.id[: len(list(same))]
+    own = only.id[: len(shared) + 1]
+    capsys.readouterr()
+    assert run(["events", "list", "--run", own, "--json"]) == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {event["run"] for event in told} == {only.id}
+    wrong = only.id[:11] + ("0" if only.id[11] != "0" else "1")
+    for asked, said in (
+        ("zzz", f"no run begins with 'zzz': there are {second.id[:12]}, {only.id[:12]}"),
+        (wrong, f"no run begins with '{wrong}': did you mean '{only.id[:12]}'?"),
+        (
+            shared,
+            f"2 runs begin with '{shared}': give more digits of one: {second.id[:12]} (hex8:2",
+        ),
+    ):
+        assert run(["events", "list", "--run", asked]) == 2
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        assert said in err
+
+
+def test_no_event_is_said(ctx, capsys):
+    """A config of which nothing was told is no bad input; the answer is there, and not in the list."""
+    assert run(["events", "list", "--config", "square8:4"]) == 0
+    assert capsys.readouterr() == ("", "no such event yet\n")
+    assert run(["events", "list", "--config", "square8:5"]) == 2
 
 
 @pytest.mark.processes
