@@ -132,6 +132,11 @@ def _parse_info(path: Path, text: str | None) -> ModelInfo:
             f"model file {path}: trained on features version {seen!r}, "
             f"this program makes {FEATURES_VERSION}"
         )
+    if not (isinstance(config, str) and isinstance(sizes, dict) and isinstance(training, dict)):
+        raise BadInput(
+            f"model file {path}: unreadable description in its header (config, arch or training "
+            "is of another kind)"
+        )
     return ModelInfo(Config.parse(config), Arch.from_dict(sizes), training)
 
 
@@ -165,5 +170,7 @@ def load_model(path: Path, config: Config | None = None, *, verify: bool = True)
             raise BadInput(
                 f"model file {path}: tensor {name} is {found}, expected {tuple(value.shape)}"
             )
+        if not torch.isfinite(tensors[name]).all():
+            raise BadInput(f"model file {path}: tensor {name} holds NaN or infinity")
     net.load_state_dict(tensors, strict=False)
     return LoadedModel(net.eval(), info, sha256)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ringrift.configs import Config
+from ringrift.errors import BadInput
 from ringrift.nets.backend import Backend
 from ringrift.nets.readout import Readout
 from ringrift.rules.legal import Legal
@@ -55,11 +56,18 @@ class NetworkEvaluator(abc.ABC):
     def wait(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return logits float32[L] of the legal actions and values float32[B, P] of what was submitted.
 
-        Values are win probabilities of absolute seats and sum to 1. The arrays hold until the next `wait`.
+        Values are win probabilities of absolute seats and sum to 1. The arrays hold until the next `wait`. Raises
+        BadInput where a number is none: a search that compares NaN with NaN finds no best move, and never ends.
         """
         assert self._busy, "nothing was submitted"
         self._busy = False
-        return self.read()
+        logits, values = self.read()
+        if not (np.isfinite(logits).all() and np.isfinite(values).all()):
+            raise BadInput(
+                f"the network for {self.config} says NaN or infinity, computed by {self.backend}: its weights are "
+                "broken, or too large for that number format"
+            )
+        return logits, values
 
     def evaluate(
         self, states: NDArray[np.uint16], legal: Legal

@@ -85,6 +85,8 @@ def test_wrong_config(saved):
         ('"channels"', '"chanels"', "unknown size 'chanels'"),
         ('"hex8:2"', '"hex9:2"', "unknown board 'hex9'"),
         ('"config"', '"konfig"', "unreadable description"),
+        ('"config":"hex8:2"', '"config":5', "unreadable description"),
+        ('"training":{"steps":3}', '"training":[3]', "unreadable description"),
         ('"channels":8', '"channels":9', "expected"),
     ],
 )
@@ -107,3 +109,13 @@ def test_strange_tensors(tmp_path):
     save_file({"weight": torch.zeros(3)}, str(path))
     with pytest.raises(BadInput, match="not a network of ours"):
         load_model(path)
+
+
+@pytest.mark.parametrize("number", ["nan", "inf"])
+def test_weights_that_are_no_numbers(tmp_path, number):
+    """A network with NaN or infinity in it is refused when it is read: no search over it would come to an end."""
+    net = init_model(CONFIG, SMALL, 1)
+    net.value_hidden.weight.data[3, 2] = float(number)
+    path, _ = save_model(net, tmp_path)
+    with pytest.raises(BadInput, match="tensor value_hidden.weight holds NaN or infinity"):
+        load_model(path, CONFIG)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ringrift.configs import ALL_CONFIGS, Config
+from ringrift.errors import BadInput
 from ringrift.nets.arch import Arch
 from ringrift.nets.backend import BOUNDS, DTYPES, Backend
 from ringrift.nets.checkpoint import load_model, save_model
@@ -107,6 +108,18 @@ def test_submit_and_wait(backend):
     for evaluator, answer in ((second, expected[1]), (first, expected[0])):
         for found, wanted in zip(evaluator.wait(), answer, strict=True):
             assert (found == wanted.reshape(found.shape)).all()
+
+
+@pytest.mark.parametrize("head", ["policy_out", "value_out"])
+def test_what_is_no_number_is_said(head):
+    """Finite weights that are too large for the number format give no NaN to a search, but a line that says so."""
+    net, states = lively_model(HEX), random_positions(HEX, 1, 3, 16)
+    getattr(net, head).weight.data.fill_(3e38)
+    evaluator = make_evaluator(net, Backend("torch-cpu", "bfloat16", 16))
+    with pytest.raises(
+        BadInput, match="hex8:2 says NaN or infinity, computed by torch-cpu bfloat16"
+    ):
+        whole(evaluator, states)
 
 
 def test_every_kind_has_an_evaluator():
