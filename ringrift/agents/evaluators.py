@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ringrift.agents.spec import AgentSpec
@@ -28,12 +29,18 @@ def evaluator_of(net: Network, backend: Backend) -> Evaluator:
     return make_evaluator(net, backend)
 
 
-def load_evaluator(spec: AgentSpec, config: Config, path: Path, batch: int) -> Evaluator:
-    """Evaluator of so many positions over the weights of a spec; BadInput when they are broken or other ones."""
+def load_evaluator(
+    spec: AgentSpec, config: Config, path: Path, batch: int, backend: Backend | None = None
+) -> Evaluator:
+    """Evaluator of so many positions over the weights of a spec; BadInput when they are broken or other ones.
+
+    backend: what computes it, in whatever batches elsewhere; None: the default one.
+    """
     model = load_model(path, config)
     if model.sha256 != spec.model_sha256:
         raise BadInput(f"{path} holds model {model.sha256[:12]}, the agent is {spec.identity}")
-    return evaluator_of(model.net, default_backend(batch))
+    kind = default_backend(batch) if backend is None else replace(backend, batch=batch)
+    return evaluator_of(model.net, kind)
 
 
 def pool_of(spec: AgentSpec, evaluator: Evaluator, budgets: Sequence[int]) -> SearchPool:

@@ -20,6 +20,7 @@ from ringrift.agents.spec import AgentSpec
 from ringrift.agents.thought import Info, Thought
 from ringrift.configs import Config
 from ringrift.errors import BadInput
+from ringrift.nets.backend import Backend
 from ringrift.rules.boards import board
 from ringrift.rules.legal import legal_of
 from ringrift.search.gumbel import SearchPool
@@ -46,12 +47,22 @@ def most_nodes(config: Config) -> int:
 class NetworkThinker:
     """`policy-only` and `gumbel-mcts`, one position at a time."""
 
-    def __init__(self, spec: AgentSpec, config: Config, path: Path, simulations: int) -> None:
-        """Load the weights; raises BadInput when they are broken or not those of the spec."""
+    def __init__(
+        self,
+        spec: AgentSpec,
+        config: Config,
+        path: Path,
+        simulations: int,
+        backend: Backend | None = None,
+    ) -> None:
+        """Load the weights; raises BadInput when they are broken or not those of the spec.
+
+        backend: as for `load_evaluator`.
+        """
         self.spec = spec
         self.config = config
         self.simulations = simulations
-        self.evaluator = load_evaluator(spec, config, path, 1)
+        self.evaluator = load_evaluator(spec, config, path, 1, backend)
         self._pools: dict[tuple[int, ...], SearchPool] = {}
 
     def decide(self, states: NDArray[np.uint16], clock: Clock, share: float) -> Thought:

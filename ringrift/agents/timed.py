@@ -13,18 +13,24 @@ from ringrift.agents.searching import FIRST_NODES, NetworkThinker
 from ringrift.agents.spec import AgentSpec
 from ringrift.agents.thought import Info
 from ringrift.configs import Config
+from ringrift.nets.backend import Backend
 
 
 class TimedAgent:
     """Thinks as `NetworkThinker` does; what it plays depends on the machine and its load."""
 
-    def __init__(self, spec: AgentSpec, config: Config, model_path: Path) -> None:
-        """Load the weights; raises BadInput when they are broken or not those of the spec."""
+    def __init__(
+        self, spec: AgentSpec, config: Config, model_path: Path, backend: Backend | None = None
+    ) -> None:
+        """Load the weights; raises BadInput when they are broken or not those of the spec.
+
+        backend: as for `load_evaluator`.
+        """
         assert spec.milliseconds is not None
         self.spec = spec
         self.config = config
         self._limits = Limits(seconds=spec.milliseconds / 1000)
-        self._thinker = NetworkThinker(spec, config, model_path, FIRST_NODES)
+        self._thinker = NetworkThinker(spec, config, model_path, FIRST_NODES, backend)
 
     def thoughts(
         self, states: NDArray[np.uint16], seeds: NDArray[np.uint64]

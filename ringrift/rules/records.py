@@ -18,6 +18,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -151,7 +152,8 @@ class RecordWriter:
         self.path = path
 
     def _discard(self) -> None:
-        self._file.close()
+        with suppress(OSError):  # what a full disk has no room for is thrown away anyway
+            self._file.close()
         self._aside.unlink(missing_ok=True)
 
 

@@ -35,6 +35,7 @@ from ringrift.agents.evaluators import pool_of
 from ringrift.agents.lookahead import MctsAgent, MinimaxAgent
 from ringrift.agents.seeds import decision_seeds, uniform_numbers
 from ringrift.configs import Config
+from ringrift.nets.backend import Backend
 from ringrift.search.evaluator import Evaluator
 from ringrift.search.kernels import lockstep
 from ringrift.search.kernels.heuristic import WIN
@@ -203,11 +204,13 @@ class Thinking:
     The policy target of a search that was cut short is none to learn from: only values are kept.
     """
 
-    def __init__(self, spec: AgentSpec, config: Config, path: Path) -> None:
+    def __init__(
+        self, spec: AgentSpec, config: Config, path: Path, backend: Backend | None
+    ) -> None:
         """Load the weights; raises BadInput when they are broken or not those of the spec."""
         from ringrift.agents.timed import TimedAgent  # loads torch
 
-        self.agent = TimedAgent(spec, config, path)
+        self.agent = TimedAgent(spec, config, path, backend)
         self.width = FEW
         self.evaluations = 0
 
@@ -314,11 +317,15 @@ def make_player(
     model_path: Path | None,
     evaluator: Evaluator | None,
     parameters: SelfplayParameters,
+    backend: Backend | None = None,
 ) -> Player:
-    """The player of a spec; evaluator: of the weights in ``model_path``, for the agents that need them."""
+    """The player of a spec; evaluator: of the weights in ``model_path``, for the agents that need them.
+
+    backend: what computes the weights where an agent has an evaluator of its own; None: the default one.
+    """
     if spec.kind == "gumbel-mcts" and spec.milliseconds is not None:
         assert model_path is not None
-        return Thinking(spec, config, model_path)
+        return Thinking(spec, config, model_path, backend)
     if spec.kind in ("gumbel-mcts", "policy-only"):
         assert evaluator is not None
         return Networked(spec, evaluator, parameters)

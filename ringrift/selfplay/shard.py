@@ -283,7 +283,7 @@ def _open_pool(
     """
     start = opening(spec.config, spec.options)
     if spec.model_sha256 is None:
-        return _agent_pool(spec, start, None, None), None, 1
+        return _agent_pool(spec, start), None, 1
     if model_path is None:
         raise BadInput(f"the shard needs the file of model {spec.model_sha256[:12]}")
     model = load_model(model_path, spec.config)
@@ -295,7 +295,7 @@ def _open_pool(
     played_by, lanes = _computed_by(spec, model.net, start, backend, lanes, at)
     if spec.engines:
         evaluator = evaluator_of(model.net, played_by)
-        return _agent_pool(spec, start, model_path, evaluator), played_by, 1
+        return _agent_pool(spec, start, model_path, evaluator, played_by), played_by, 1
     pool = make_pool(
         [evaluator_of(model.net, played_by) for _ in range(lanes)],
         start,
@@ -329,12 +329,16 @@ def _computed_by(
 def _agent_pool(
     spec: ShardSpec,
     start: NDArray[np.uint16],
-    model_path: Path | None,
-    evaluator: Evaluator | None,
+    model_path: Path | None = None,
+    evaluator: Evaluator | None = None,
+    played_by: Backend | None = None,
 ) -> AgentPool:
     """A pool of the engines of a shard; equal ones are one player."""
     kinds = list(dict.fromkeys(spec.engines))
-    players = [make_player(kind, spec.config, model_path, evaluator, spec.search) for kind in kinds]
+    players = [
+        make_player(kind, spec.config, model_path, evaluator, spec.search, played_by)
+        for kind in kinds
+    ]
     rows = [[kinds.index(agent) for agent in row] for row in spec.seatings]
     return AgentPool(spec.config, start, players, rows, spec.search.slots)
 
@@ -358,13 +362,14 @@ def starts_of(
 def found_shards(folder: Path, specs: Iterable[ShardSpec]) -> dict[str, ShardResult]:
     """Those of the shards that lie in a folder, whole, by id; they cost no time, so their seconds are 0.
 
-    BadInput for a file of records whose bytes are not what its name says.
+    Files whose names begin with a dot are half-written ones of somebody who is at work here. BadInput for a file of
+    records whose bytes are not what its name says.
     """
     wanted = {spec.id for spec in specs}
     found: dict[str, ShardResult] = {}
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
+    for path in sorted(folder.glob(f"[!.]*{SUFFIX}")):
         header = RecordReader(path, verify=False).spec or {}
-        if path.name.startswith(".") or header.get("id") not in wanted:
+        if header.get("id") not in wanted:
             continue
         tally = _Tally(0.0)
         for record in RecordReader(path):

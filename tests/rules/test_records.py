@@ -1,6 +1,8 @@
 """Records: what is written is what is read, and damage is told by line and reason."""
 
 import json
+import random
+import resource
 from dataclasses import replace
 
 import pytest
@@ -231,3 +233,17 @@ def test_a_name_that_is_no_hash_is_refused(records, tmp_path):
     path = write_lines(tmp_path / "games.jsonl.zst", lines_of(records[:1]))
     with pytest.raises(BadInput, match="named by its sha256"):
         RecordReader(path)
+
+
+def test_no_room_for_the_end(tmp_path):
+    """Where what is buffered finds no room at the end, that is bad input that names the folder, and no half file stays."""
+    noise = random.Random(1).randbytes(30_000).hex()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    writer = RecordWriter(tmp_path, {"noise": noise})
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))  # as a disk with no more room
+    try:
+        with pytest.raises(BadInput, match=f"cannot write to {tmp_path}"), writer:
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []

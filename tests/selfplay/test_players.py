@@ -9,6 +9,7 @@ from ringrift.agents import AgentSpec, make_agent
 from ringrift.agents.evaluators import load_evaluator
 from ringrift.agents.lookahead import MctsAgent
 from ringrift.configs import Config
+from ringrift.nets.backend import Backend
 from ringrift.rules.boards import tables
 from ringrift.rules.game import opening
 from ringrift.rules.kernels.play import choose_uniform, play_all
@@ -170,3 +171,12 @@ def test_largest():
     assert kept.tolist() == pytest.approx([0.75, 0.25])
     even = np.full(100, 0.01, np.float32)
     assert largest(np.arange(100, dtype=np.int32), even)[0].tolist() == list(range(64))
+
+
+def test_a_time_is_spent_on_the_backend_of_the_shard(model_of):
+    """gumbel-mcts with a time asks the backend that the shard's header names, a position at a time."""
+    path, sha256 = model_of(HEX)
+    backend = Backend("torch-cpu", "float32", 8)
+    spec = AgentSpec.parse("gumbel-mcts:t1ms", sha256)
+    player = make_player(spec, HEX, path, None, STILL, backend)
+    assert player.agent._thinker.evaluator.backend == dataclasses.replace(backend, batch=1)

@@ -11,10 +11,10 @@ from ringrift.errors import BadInput
 from ringrift.nets.backend import Backend
 from ringrift.rules.game import Game, GameOptions
 from ringrift.rules.kernels import constants as k
-from ringrift.rules.records import RecordReader
+from ringrift.rules.records import SUFFIX, RecordReader
 from ringrift.selfplay import shard as shard_module
 from ringrift.selfplay.pool import SelfplayParameters
-from ringrift.selfplay.shard import ShardSpec, produce_shard
+from ringrift.selfplay.shard import ShardSpec, found_shards, produce_shard
 
 HEX = Config("hex8", 2)
 FAST = SelfplayParameters(simulations=8, fast_simulations=4, full_search_fraction=0.5, slots=16)
@@ -200,6 +200,19 @@ def test_interrupted_leaves_nothing(model_of, tmp_path, monkeypatch):
     assert told[-1].evaluations > 0
     assert list(tmp_path.iterdir()) == []
     assert produce(model_of, tmp_path, games=8).path.is_file()
+
+
+def test_who_else_writes_in_the_folder_is_left_alone(played):
+    """Shards that are there are found beside the half-written file of another command that is at work."""
+    result, _ = played
+    half = result.path.with_name(f".tmp-1-abcdef{SUFFIX}")
+    half.write_bytes(result.path.read_bytes()[:100])
+    spec = spec_of(HEX, RecordReader(result.path).spec["model_sha256"], games=24)
+    try:
+        found = found_shards(result.path.parent, [spec])
+    finally:
+        half.unlink()
+    assert [found[spec.id].sha256] == [result.sha256]
 
 
 def test_bad_models(model_of, tmp_path):
