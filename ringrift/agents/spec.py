@@ -92,7 +92,7 @@ class AgentSpec:
     def _take_defaults(self) -> None:
         """Give an agent that names no budget that of its kind."""
         if self.simulations is None and self.kind == "gumbel-mcts":
-            raise BadInput(f"agent {self.kind} needs number of simulations")
+            raise BadInput(f"agent {self.kind} needs a number of simulations")
         if self.rollouts is None and self.kind == "mcts":
             object.__setattr__(self, "rollouts", DEFAULT_ROLLOUTS)
         if self.depth is None and self.nodes is None and self.kind == "minimax":

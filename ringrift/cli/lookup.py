@@ -45,6 +45,7 @@ def find_run(tx: Tx, start: str) -> RunRow:
 def find_model(config: Config, name: str) -> tuple[str, Path]:
     """Return sha256 and file of a model by name, hash or file; see ringrift/models/registry.py."""
     from ringrift.models.registry import resolve
+    from ringrift.nets.files import SUFFIX
     from ringrift.settings import Settings, home
     from ringrift.settings.home import path_of
     from ringrift.store.blobs import BlobStore, file_sha256
@@ -52,6 +53,8 @@ def find_model(config: Config, name: str) -> tuple[str, Path]:
     path = path_of(name, "model")
     if path.is_file():  # needs no ledger
         return file_sha256(path), path
+    if path.name != name or path.suffix == SUFFIX:
+        raise BadInput(f"model {name}: no such file")
     places = Settings.load().models.distribute_to
     found = resolve(open_existing_ledger(), BlobStore(home()), config, name, places)
     return found.sha256, found.path

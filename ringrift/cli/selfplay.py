@@ -12,6 +12,7 @@ import typer
 from ringrift.cli.options import ConfigName, Json, Model, Seed, SettingsFile
 from ringrift.cli.selfplay_canonical import canonical
 from ringrift.cli.selfplay_common import (
+    MOST_GAMES,
     Archive,
     Backend,
     Engine,
@@ -45,7 +46,9 @@ def _group() -> None:
 @app.command()
 def run(
     config: ConfigName,
-    games: Annotated[int, typer.Option(help="games, all played to their end", min=1)] = 100,
+    games: Annotated[
+        int, typer.Option(help="games, all played to their end", min=1, max=MOST_GAMES)
+    ] = 100,
     model: Model = "champion",
     engine: Engine = "gumbel-mcts",
     rotate: Rotate = False,

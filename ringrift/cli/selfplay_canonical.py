@@ -16,6 +16,7 @@ import typer
 from ringrift.cli.bars import counting_bar
 from ringrift.cli.options import ConfigName, Json, Model, Seed, SettingsFile
 from ringrift.cli.selfplay_common import (
+    MOST_GAMES,
     Backend,
     Engine,
     Rotate,
@@ -45,7 +46,9 @@ class Judged:
 
 def canonical(
     config: ConfigName,
-    games: Annotated[int, typer.Option(help="games to be played and judged", min=1)] = 100,
+    games: Annotated[
+        int, typer.Option(help="games to be played and judged", min=1, max=MOST_GAMES)
+    ] = 100,
     model: Model = "champion",
     engine: Engine = "gumbel-mcts",
     rotate: Rotate = False,
@@ -67,6 +70,7 @@ def canonical(
     seed goes on.
     """
     from ringrift.settings import home
+    from ringrift.store.blobs import sweep_folder
 
     found = order(
         "canonical",
@@ -81,6 +85,7 @@ def canonical(
         rotate=rotate,
     )
     folder = home() / "canonical" if out is None else out.expanduser()
+    sweep_folder(folder)  # half files of a command that was killed while it judged
     judged = Judged()
     with on_request(f"what was played is in {folder}; {found.again}") as request:
         made = found.play(folder / "played", request, "canonical: play")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from ringrift.selfplay.pool import SelfplayParameters
     from ringrift.selfplay.shard import ShardProgress, ShardResult, ShardSpec
     from ringrift.settings import Settings
+
+#: Most games of one command: a shard's spec is made for each part of them before the first is played.
+MOST_GAMES: Final = 1_000_000
 
 #: Agents that play, whether they move on from game to game, and the budget of searches over a network.
 Engine = Annotated[
@@ -80,8 +83,10 @@ def line_up(
     """The engines that somebody named; BadInput for what is none, and for simulations that nobody makes."""
     from ringrift.selfplay.engines import DEFAULT, read_engines
 
-    if simulations is not None and DEFAULT not in engine:
-        raise BadInput(f"--simulations is a budget of {DEFAULT}, which is not among {engine!r}")
+    if simulations is not None and DEFAULT not in engine.split(","):
+        raise BadInput(
+            f"--simulations is a budget of {DEFAULT} that names none, which is not among {engine!r}"
+        )
     return read_engines(engine, config, model_sha256, search, rotate=rotate)
 
 

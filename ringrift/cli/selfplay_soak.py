@@ -63,7 +63,8 @@ def soak(
         int, typer.Option(help="each so-manyth game: made again by the oracle", min=1)
     ] = 50,
     memory_growth: Annotated[
-        int, typer.Option(metavar="MIB", help="memory that may be gained after the first round")
+        int,
+        typer.Option(metavar="MIB", help="memory that may be gained after the first round", min=0),
     ] = 512,
     simulations: Simulations = None,
     lanes: Lanes = None,
@@ -85,7 +86,7 @@ def soak(
     """
     from ringrift.nets.checkpoint import load_model
     from ringrift.selfplay.engines import needs_model
-    from ringrift.selfplay.soak import STATE, Found, Plan, State, load_state
+    from ringrift.selfplay.soak import STATE, Found, Plan, State, load_state, only_one
     from ringrift.settings import Settings, home
     from ringrift.store.blobs import sweep_folder
 
@@ -160,7 +161,8 @@ def soak(
     made: list[ShardResult] = []
     memory: list[int] = []
     try:
-        _go_on(plan, state, folder, minutes, memory_growth, made, memory)
+        with only_one(folder):
+            _go_on(plan, state, folder, minutes, memory_growth, made, memory)
     except Found as bad:
         from ringrift.data.gates import keep_bad
 
@@ -172,7 +174,8 @@ def soak(
     except (NegativeVerdict, Interrupted):
         _say(plan, state, made, memory, folder, engine, json=json)
         raise
-    (folder / STATE).unlink(missing_ok=True)
+    if state.spec is None:  # a shard in hand waits for a start with more --games
+        (folder / STATE).unlink(missing_ok=True)
     _say(plan, state, made, memory, folder, engine, json=json)
 
 
@@ -210,7 +213,7 @@ def _go_on(
     from ringrift.selfplay.soak import play_one, resident_bytes
 
     end = None if minutes is None else time.monotonic() + 60 * minutes
-    total = None if plan.games is None else plan.games - state.games
+    total = None if plan.games is None else max(0, plan.games - state.games)
     kept = f"no fault so far; the same command goes on in {folder}"
     with on_request(kept) as request, progress_bar("soak", total) as told:
 

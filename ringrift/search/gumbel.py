@@ -106,10 +106,11 @@ class SearchPool:
         puct: Puct | None = None,
         reuse: bool = False,
     ) -> None:
-        """Allocate trees for the largest of the budgets (simulations); raises BadInput where the first is below 1.
+        """Allocate trees for the largest of the budgets (simulations).
 
-        A later one may be 0: then only the root is evaluated. rule: one of `RULES`; reuse: room for what
-        `search_next` takes over from the search before.
+        A later one than the first may be 0: then only the root is evaluated. rule: one of `RULES`; reuse: room for
+        what `search_next` takes over from the search before. Raises BadInput for a first budget below 1, and where
+        there is not so much memory.
         """
         if rule not in RULES:
             raise BadInput(f"unknown search rule {rule!r}: {nearest(rule, RULES)}")
@@ -124,7 +125,14 @@ class SearchPool:
         nodes = (2 if reuse else 1) * max(budgets) + 2
         self.evaluator = evaluator
         self.tables = tables(evaluator.config.board)
-        self.trees = make_trees(slots, nodes, nodes * (3 * geometry.n + 2), NUM_FIELDS, geometry.n)
+        edges = nodes * (3 * geometry.n + 2)
+        try:
+            self.trees = make_trees(slots, nodes, edges, NUM_FIELDS, geometry.n)
+        except MemoryError as error:
+            raise BadInput(
+                f"no memory for {slots} searches of {max(budgets)} simulations on {evaluator.config.board} ({error}): "
+                "fewer simulations or fewer slots take less"
+            ) from None
         self.slots = Slots(
             status=np.zeros(slots, np.int8),
             leaf=np.full(slots, -1, np.int32),

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import cos, pi
+from math import cos, inf, isnan, pi
 from typing import Final
 
 import numpy as np
@@ -77,7 +77,7 @@ class TemperatureScheduler:
                 raise BadInput(f"{name} temperature is {value}: expected 0 to {MOST:.0f}")
         if self.decisions < 0:
             raise BadInput(f"decisions is {self.decisions}: expected 0 or more")
-        if not self.elo_low < self.elo_high:
+        if not -inf < self.elo_low < self.elo_high < inf:
             raise BadInput(
                 f"elo_low is {self.elo_low}: expected less than elo_high ({self.elo_high})"
             )
@@ -93,7 +93,8 @@ class TemperatureScheduler:
         """Temperature after ``decision`` decisions of a game.
 
         elo: rating of the player; None counts as elo_low. progress: part of the training done, 0 .. 1; None counts as
-        0. entropy: of the root's prior over that of equal chances, 0 .. 1; None counts as 1.
+        0. entropy: of the root's prior over that of equal chances, 0 .. 1; None counts as 1. Raises BadInput for a
+        negative decision and for what is no number.
         """
         if decision < 0:
             raise BadInput(f"decision is {decision}: expected 0 or more")
@@ -103,6 +104,10 @@ class TemperatureScheduler:
             0.0 if progress is None else progress,
             1.0 if entropy is None else entropy,
         )
+        if isnan(point.elo) or isnan(point.progress) or isnan(point.entropy):
+            raise BadInput(
+                f"elo is {elo}, progress {progress}, entropy {entropy}: expected numbers"
+            )
         weight = min(max(_WEIGHTS[self.kind](self, point), 0.0), 1.0)
         if weight in (0.0, 1.0):  # exactly, whatever the arithmetic says
             return self.initial if weight else self.final

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -95,7 +96,11 @@ class SelfplayParameters:
     def __post_init__(self) -> None:
         """Refuse what is no schedule, and what is out of range."""
         _ = self.scheduler
+        if self.elo is not None and not math.isfinite(self.elo):
+            raise BadInput(f"elo: expected a rating, not {self.elo}")
         for name in (
+            "full_search_fraction",
+            "progress",
             "archive_share",
             "opening_random_fraction",
             "decided_threshold",

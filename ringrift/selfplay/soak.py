@@ -10,10 +10,13 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
+
+from filelock import FileLock, Timeout
 
 from ringrift.configs import Config
 from ringrift.data.gates import Violation, parity_of, quality_of
@@ -24,6 +27,7 @@ from ringrift.selfplay.shard import ShardProgress, ShardResult, ShardSpec, produ
 from ringrift.selfplay.size import shard_games
 
 STATE: Final = "soak.json"
+LOCK: Final = ".soak.lock"
 RUN: Final = "soak"
 
 
@@ -104,13 +108,37 @@ def load_state(folder: Path) -> State | None:
     """The state of the soak that was stopped in this folder; None if there is none."""
     path = folder / STATE
     try:
-        return State(**json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
+        state = State(**json.loads(path.read_text(encoding="utf-8")))
+        if state.spec is not None:
+            ShardSpec.from_dict(state.spec)
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise BadInput(
-            f"{path}: not the state of a soak ({error}); remove it to begin anew"
+            f"{path}: not the state of a soak ({error!r}); remove it to begin anew"
         ) from None
+    return state
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Within it no other soak is at work in the folder: two would play the same shards and lose each other's state.
+
+    A lock goes with the process that holds it. Raises BadInput where another process has it, and where the folder cannot
+    be written.
+    """
+    lock = FileLock(folder / LOCK, timeout=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise BadInput(f"{folder}: a soak is at work here; --out FOLDER names another") from None
+    except OSError as error:
+        raise BadInput(f"cannot write to {folder}: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def next_spec(plan: Plan, state: State) -> ShardSpec:
@@ -149,7 +177,7 @@ def play_one(
     spec = next_spec(plan, state)
     state.spec = spec.as_dict()
     state.save(folder)
-    number = state.games
+    number = state.games + state.in_hand  # those of the checkpoint have been looked at
 
     def each(record: GameRecord) -> None:
         nonlocal number
@@ -183,6 +211,9 @@ def play_one(
         )
     except Interrupted:
         state.save(folder)
+        raise
+    except BaseException:
+        state.in_hand = 0  # nobody wrote a checkpoint of them
         raise
     state.in_hand = 0
     state.shards += 1

@@ -45,7 +45,7 @@ def test_every_kind_is_known():
         (("random", SHA), "random takes no model"),
         (("policy-only",), "policy-only needs a model"),
         (("gumbel-mcts", None, 8), "gumbel-mcts needs a model"),
-        (("gumbel-mcts", SHA), "gumbel-mcts needs number of simulations"),
+        (("gumbel-mcts", SHA), "gumbel-mcts needs a number of simulations"),
         (("policy-only", SHA, 8), "policy-only takes no number of simulations"),
         (("mcts", None, 8), "mcts takes no number of simulations"),
         (("gumbel-mcts", SHA, 1), "simulations is 1: expected 2 to 100000"),

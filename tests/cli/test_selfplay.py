@@ -87,15 +87,19 @@ def test_nothing_left_to_play(tmp_path, capsys):
         ("--config hex9:2", "did you mean 'hex8'?"),
         ("--config hex8:2 --engine heurstic", "did you mean 'heuristic'?"),
         ("--config hex8:2 --engine random,random,mcts", "names 3 seats, hex8:2 has 2"),
-        ("--config hex8:2 --engine mcts:r5 --simulations 8", "--simulations is a budget of gumbel"),
+        (
+            "--config hex8:2 --engine mcts:r5 --simulations 8",
+            "--simulations is a budget of gumbel-mcts that names none",
+        ),
         ("--config hex8:2 --engine random --lanes 2", "--lanes 2 is for games of gumbel-mcts"),
         ("--config hex8:2 --engine random --backend torch", "--backend torch computes a network"),
         ("--config hex8:2 --engine random --elo 5", "the settings have step"),
         ("--config hex8:2 --engine random --progress 0.5", "temperature_schedule curriculum"),
         ("--config hex8:2 --engine policy-only", "no ledger in"),
         ("--config hex8:2 --model champion", "no ledger in"),
-        ("--config hex8:2 --model nowhere.safetensors", "no ledger in"),
+        ("--config hex8:2 --model nowhere.safetensors", "nowhere.safetensors: no such file"),
         ("--config hex8:2 --games 0", "--games"),
+        ("--config hex8:2 --engine random --games 1000001", "less than or equal to 1000000"),
         ("", "--config"),
     ],
 )
@@ -105,6 +109,21 @@ def test_bad_input(capsys, arguments, line):
     err = capsys.readouterr().err
     assert line in err
     assert len(err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("engine", ["gumbel-mcts:s8", "gumbel-mcts:t5ms", "gumbel-mcts:s8,random"])
+def test_simulations_that_nobody_makes(model, tmp_path, capsys, engine):
+    """--simulations is refused where every gumbel-mcts names a budget of its own, rather than passed over."""
+    assert run(command(model, "--engine", engine, "--out", tmp_path / "out")) == 2
+    assert "--simulations is a budget of gumbel-mcts that names none" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_rating_that_is_no_number(model, tmp_path, capsys, monkeypatch):
+    """--elo nan is refused: games with it would not end."""
+    monkeypatch.setenv("RINGRIFT__SELFPLAY__TEMPERATURE_SCHEDULE", "elo")
+    assert run(command(model, "--elo", "nan", "--out", tmp_path / "out")) == 2
+    assert "elo: expected a rating, not nan" in capsys.readouterr().err
 
 
 def test_wrong_model(model, tmp_path, capsys):
@@ -233,6 +252,18 @@ def test_a_soak_says_at_once_what_cannot_work(model, tmp_path, capsys):
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [("--minutes nan", "--minutes"), ("--memory-growth -1", "--memory-growth")],
+)
+def test_bad_limits_of_a_soak(tmp_path, capsys, more, line):
+    """Limits that would never be reached, or are passed before the first game, are refused."""
+    bare = "selfplay soak --config hex8:2 --engine random --games 4"
+    assert run([*bare.split(), "--out", str(tmp_path / "out"), *more.split()]) == 2
+    assert line in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def spoilt(monkeypatch, number):
     """Let the program record one game with a wrong winner."""
     made = []
@@ -253,9 +284,12 @@ def spoilt(monkeypatch, number):
 def test_soak_stops_at_the_first_fault(model, tmp_path, capsys, monkeypatch, number, gate):
     """A wrong game ends a soak with exit code 1, and the command that is named shows the fault."""
     spoilt(monkeypatch, number)
+    monkeypatch.setattr(shard, "REPORT_EVERY", 0.0)
+    monkeypatch.setenv("RINGRIFT__SELFPLAY__SLOTS", "1")
     checks = ("--check-every", 2, "--oracle-every", 3)
     assert run(soak(model, tmp_path / "soak", "--games", 100, *checks)) == 1
-    err = capsys.readouterr().err
+    out, err = capsys.readouterr()
+    assert json.loads(out)["in_hand"] == 0, "no checkpoint was written"
     assert f"{gate}: " in err
     shown = err.rpartition("; ringrift ")[2].removesuffix(" shows it\n").split()
     assert shown[0] == {"quality": "record", "parity": "parity"}[gate]
@@ -280,6 +314,11 @@ def test_soak_goes_on(model, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(Request, "check", asked)
     assert run(soak(model, out, "--games", 8, "--seed", 4)) == 2
     assert "holds a soak with seed 3" in capsys.readouterr().err
+    (out / "soak.json").write_text(json.dumps({**state, "games": 5}))
+    assert run(soak(model, out, "--games", 5)) == 0
+    assert json.loads(capsys.readouterr().out)["games"] == 5, "so many were reached before"
+    assert json.loads((out / "soak.json").read_text())["spec"] == state["spec"], "it waits for more"
+    (out / "soak.json").write_text(json.dumps(state))
     assert run(soak(model, out, "--games", 8)) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["seed"], told["games"]) == (3, 8)

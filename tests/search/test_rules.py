@@ -128,3 +128,9 @@ def test_unknown_rule():
     """A rule that does not exist is refused with the nearest one."""
     with pytest.raises(BadInput, match="puct"):
         SearchPool(UniformEvaluator(HEX, 2), [8], 16, 50.0, 1.0, rule="pukt")
+
+
+def test_no_memory():
+    """Trees that no machine has memory for are bad input that says what would take less."""
+    with pytest.raises(BadInput, match="fewer simulations or fewer slots take less"):
+        SearchPool(UniformEvaluator(HEX, 64), [10**11], 16, 50.0, 1.0)

@@ -61,6 +61,14 @@ def test_pure(scheduler, context):
     assert scheduler == before
 
 
+@pytest.mark.parametrize("what", ["elo", "progress", "entropy"])
+def test_no_numbers(what):
+    """Asked with NaN, a schedule says so: a temperature of NaN would leave a search without a best move."""
+    for kind in KINDS:
+        with pytest.raises(BadInput, match=f"{what} (is )?nan"):
+            create_scheduler(kind).temperature(1, **{what: float("nan")})
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_ends(kind):
     """A game begins at the initial temperature; what falls has fallen when its decisions are made."""

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ringrift.configs import Config
+from ringrift.errors import BadInput
 from ringrift.rules.game import opening
 from ringrift.rules.kernels import constants as k
 from ringrift.selfplay.pool import SelfplayParameters, SelfplayPool
@@ -71,3 +72,18 @@ def test_budgets(fraction):
         assert (game.visits == (9 if fraction else 4)).all()
         assert (game.full == bool(fraction)).all()
         assert (np.diff(game.target_start) > 0).all() == bool(fraction)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"elo": float("nan")}, "elo: expected a rating, not nan"),
+        ({"elo": float("inf")}, "elo: expected a rating, not inf"),
+        ({"progress": float("nan")}, "progress: expected 0 to 1, not nan"),
+        ({"full_search_fraction": 1.5}, "full_search_fraction: expected 0 to 1, not 1.5"),
+    ],
+)
+def test_no_numbers(wrong, message):
+    """What would make temperatures of NaN, and searches without a best move, is refused."""
+    with pytest.raises(BadInput, match=message):
+        SelfplayParameters(**wrong)

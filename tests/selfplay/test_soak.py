@@ -9,10 +9,10 @@ from ringrift.errors import BadInput, Interrupted
 from ringrift.nets.arch import Arch
 from ringrift.nets.checkpoint import save_model
 from ringrift.rules.records import RecordReader
-from ringrift.selfplay import shard
+from ringrift.selfplay import shard, soak
 from ringrift.selfplay.engines import Engines
 from ringrift.selfplay.pool import SelfplayParameters
-from ringrift.selfplay.soak import Plan, State, load_state, play_one
+from ringrift.selfplay.soak import STATE, Plan, State, load_state, only_one, play_one
 from tests.nets.models import speaking_model
 
 HEX = Config("hex8", 2)
@@ -90,3 +90,42 @@ def test_a_stopped_shard_is_ended_by_who_began_it(champions, tmp_path, monkeypat
     made = play_one(plan(champions), dataclasses.replace(state), tmp_path / "out", lambda _: None)
     assert made.resumed >= 4
     assert made.sha256 == whole.sha256
+
+
+def test_each_so_manyth_game_is_checked_across_a_stop(champions, tmp_path, monkeypatch):
+    """Stopped after three games of eight, a soak goes on counting: games 4 and 8 are looked at, as without the stop."""
+    monkeypatch.setattr(shard, "REPORT_EVERY", 0.0)
+
+    def stop(at):
+        if at.games == 3:
+            raise Interrupted("stop")
+
+    with pytest.raises(Interrupted):
+        play_one(plan(champions), State(5), tmp_path / "out", stop)
+    state = load_state(tmp_path / "out")
+    assert (state.in_hand, state.checked) == (3, 0)
+    looked = []
+    monkeypatch.setattr(soak, "quality_of", looked.append)
+    made = play_one(plan(champions), state, tmp_path / "out", lambda _: None)
+    games = [game.id for game in RecordReader(made.path)]
+    assert [game.id for game in looked] == [games[3], games[7]]
+
+
+def test_one_soak_in_a_folder(tmp_path):
+    """A second soak is refused where one is at work, and not afterwards."""
+    here = tmp_path / "out"
+    with only_one(here), pytest.raises(BadInput, match="a soak is at work here"), only_one(here):
+        pass
+    with only_one(tmp_path / "out"):
+        pass
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInput, match="cannot write to"), only_one(tmp_path / "file" / "out"):
+        pass
+
+
+@pytest.mark.parametrize("text", ["[1]", "{}", '{"seed": 1, "spec": {"config": "hex8:2"}}', "{"])
+def test_what_is_no_state(tmp_path, text):
+    """A file that holds no soak's state is named, with what to do about it."""
+    (tmp_path / STATE).write_text(text)
+    with pytest.raises(BadInput, match="not the state of a soak .*; remove it to begin anew"):
+        load_state(tmp_path)
