@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 from benchmarks.background import Background, Said
 from benchmarks.machine import FOREIGN_LIMIT, Watch, describe
 from ringrift.configs import Config
+from ringrift.errors import BadInput
 from ringrift.nets.arch import Arch
 from ringrift.nets.backend import Backend
 from ringrift.nets.checkpoint import init_model
@@ -237,17 +238,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.add_argument("--quick", action="store_true", help="a first look: 2 seconds each")
     given = parser.parse_args(arguments)
-    config = Config.parse(given.config)
-    tower = Settings.load().network.tower(config.board)
-    size = Arch(given.channels or tower.channels, given.blocks or tower.blocks)
+    if given.seconds <= 0 or given.turns < 1 or given.slots < 2:
+        parser.error("--seconds, --turns, --slots: expected above 0, at least 1, at least 2")
+    try:
+        config = Config.parse(given.config)
+        tower = Settings.load().network.tower(config.board)
+        size = Arch(given.channels or tower.channels, given.blocks or tower.blocks)
+        backend = named_backend(given.backend, given.slots)
+    except BadInput as error:
+        print(error, file=sys.stderr)
+        return 2
     net = init_model(config, size, 1)
-    backend = named_backend(given.backend, given.slots)
     search = SelfplayParameters(slots=given.slots)
 
     def make(rows: int, threads: int) -> Evaluator:
         return make_evaluator(net, Backend(backend.kind, backend.dtype, rows, threads))
 
-    seconds, turns = 2.0 if given.quick else given.seconds, max(1, given.turns)
+    seconds, turns = 2.0 if given.quick else given.seconds, given.turns
     with Watch() as watch:
         found = measure(config, make, search, seconds, turns, WAYS)
         pace = (1 - found[0].network) / found[0].rate

@@ -263,6 +263,8 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--markdown", action="store_true")
     args = parser.parse_args()
+    if args.games < args.config.players or args.processes < 1:
+        parser.error("--games and --processes: expected at least one for each seat, and at least 1")
     try:
         sha256 = load_model(args.model, args.config).sha256 if args.model else NO_MODEL
         parts = parts_of(

@@ -41,7 +41,7 @@ from benchmarks.machine import describe, usable_cores
 from ringrift.agents import Agent, AgentSpec
 from ringrift.cli.bars import Tell, counting_bar
 from ringrift.configs import Config
-from ringrift.errors import BadInput, RingRiftError
+from ringrift.errors import RingRiftError
 from ringrift.evaluation.match import make_agents, play_block_range
 from ringrift.evaluation.result import MatchGame
 from ringrift.evaluation.spec import MatchSpec
@@ -338,18 +338,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     checks = [check for check in CHECKS if check.name in given.only]
     without = [c.name for c in checks if c.with_model and given.model is None]
     try:
+        folder = given.keep or home() / "strength"
         model = None
         if given.model is not None:
             found = load_model(given.model)
             model = (found.sha256, found.net.config)
-        folder = given.keep or home() / "strength"
         matches = plan(checks, model, given.games, given.seed, folder)
         start = time.monotonic()
         with counting_bar("strength") as tell:
             play(matches, given.model, given.processes, tell)
-    except BadInput as error:
+    except RingRiftError as error:
         print(error, file=sys.stderr)
-        return 2
+        return error.exit_code
     except KeyboardInterrupt:
         print(f"interrupted: the same command goes on from what is in {folder}", file=sys.stderr)
         return 130
