@@ -115,16 +115,6 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
         raise BadInput(f"{path}: not a dataset: {error}") from error
 
 
-def read_meta(path: Path) -> dict[str, Any]:
-    """What a dataset was made from."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            meta: dict[str, Any] = json.loads(archive["meta"].tobytes())
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise BadInput(f"{path}: not a dataset: {error}") from error
-    return meta
-
-
 def _sync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -133,9 +133,3 @@ class MatchResult:
             "mean_plies": sum(g.plies for g in self.games) / n if n else 0.0,
             "seconds": self.seconds,
         }
-
-
-def join_blocks(spec: MatchSpec, chunks: Sequence[Sequence[MatchGame]]) -> tuple[MatchGame, ...]:
-    """Games of chunks that arrived in any order, some perhaps twice, in order of their number."""
-    by_number = {game.number: game for chunk in chunks for game in chunk}
-    return tuple(by_number[number] for number in sorted(by_number) if number < spec.max_games)

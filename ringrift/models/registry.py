@@ -84,12 +84,3 @@ def find(tx: Tx, config: Config | None, name: str) -> models.ModelRow:
 def _champion(tx: Tx, config: str) -> models.ModelRow | None:
     sha256 = models.champion(tx, config)
     return None if sha256 is None else models.get_model(tx, sha256)
-
-
-def path_of(ledger: Ledger, blobs: BlobStore, sha256: str, places: Sequence[str] = ()) -> Path:
-    """The verified file of a registered model."""
-    with ledger.read() as tx:
-        row = models.get_model(tx, sha256)
-    if row is None:
-        raise BadInput(f"model {sha256[:12]} is not in the ledger")
-    return ensure(blobs, row, places)

@@ -30,15 +30,6 @@ def controlled(state: State, seat: int) -> list[str]:
     return [cell for cell, rings in state["stacks"].items() if rings[-1] == sign]
 
 
-def ringless(state: State) -> set[int]:
-    """Seats without any ring, in hand or on the board."""
-    rings = "".join(state["stacks"].values())
-    hands = state["hand"]
-    return {
-        seat for seat in range(1, len(hands) + 1) if not hands[seat - 1] and str(seat) not in rings
-    }
-
-
 class Observer:
     """The cases of one game, move by move."""
 

@@ -10,24 +10,19 @@ read. A row that is not what its kind says does not keep the others back: it is 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 import sqlalchemy as sa
 
-from ringrift.errors import shown
-from ringrift.events.check import BadEvent, checked, names, parse, plain
+from ringrift.events.check import BadEvent, checked, parse, plain
 from ringrift.events.kinds import Kind
 from ringrift.events.payloads import PAYLOADS, Payload
 from ringrift.settings.trace import bound
 from ringrift.store.ids import event_id
 from ringrift.store.ledger import Tx, insert_once
 from ringrift.store.schema import events, runs
-
-#: What an event's JSON holds beside its payload; no payload has a field of these names.
-ENVELOPE = ("seq", "id", "kind", "at", "run")
 
 _KINDS = {record: kind for kind, record in PAYLOADS.items()}
 
@@ -94,44 +89,6 @@ class EventRow:
             "run": self.run_id,
             "config": self.config,
         }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Inverse of `as_dict`. BadEvent where it is no event."""
-        missing = [name for name in (*ENVELOPE, "config") if name not in values]
-        if missing:
-            raise BadEvent(f"no event: {missing[0]!r} is missing")
-        kind = str(values["kind"])
-        own = names(Kind(kind)) if kind in set(Kind) else []
-        rest = {
-            name: value
-            for name, value in values.items()
-            if name not in ENVELOPE and (name != "config" or "config" in own)
-        }
-        made = cls(
-            values["seq"],
-            values["id"],
-            kind,
-            values["run"],
-            values["config"],
-            rest,
-            values["at"],
-            None,
-        )
-        if made.fault is not None:
-            raise BadEvent(made.fault)
-        return made
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Read a line of `ringrift events list --json`, or what a hook finds on its stdin. BadEvent."""
-        try:
-            values = json.loads(text)
-        except ValueError as error:
-            raise BadEvent(f"no event: {error}") from None
-        if not isinstance(values, dict):
-            raise BadEvent(f"no event: {shown(values)}")
-        return cls.from_dict(values)
 
 
 _COLUMNS = [events.c[one.name] for one in fields(EventRow) if one.init]

@@ -258,16 +258,6 @@ def count_games(tx: Tx, config: str | None = None, run_id: str | None = None) ->
     return int(tx.conn.scalar(query) or 0)
 
 
-def count_positions(tx: Tx, config: str) -> int:
-    """Decisions with a policy target in the ledger that may be learned from."""
-    query = (
-        sa.select(sa.func.coalesce(sa.func.sum(games.c.positions), 0))
-        .select_from(games.join(shards))
-        .where(games.c.config == config, games.c.fault.is_(None), shards.c.state != QUARANTINED)
-    )
-    return int(tx.conn.scalar(query) or 0)
-
-
 def ingested_shards(tx: Tx, config: str) -> list[ShardRow]:
     """Every shard of a config whose games are in the ledger, newest first."""
     query = (
@@ -324,10 +314,9 @@ def add_dataset(tx: Tx, row: DatasetRow) -> bool:
 
 
 def dataset_of(tx: Tx, run_id: str) -> DatasetRow | None:
-    """The dataset of a run."""
-    row = (
-        tx.conn.execute(sa.select(*_DATASET).where(datasets.c.run_id == run_id)).mappings().first()
-    )
+    """The dataset of a run; the last one, if a broken one had to be made again."""
+    query = sa.select(*_DATASET).where(datasets.c.run_id == run_id)
+    row = tx.conn.execute(query.order_by(datasets.c.created_at.desc())).mappings().first()
     return None if row is None else DatasetRow(**row)
 
 

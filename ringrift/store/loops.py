@@ -8,7 +8,7 @@ row behind: `LoopRow.updated_at` tells how old it is.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -17,9 +17,6 @@ from ringrift.store.schema import loops
 
 #: Works on a run; rests between two; steps back for a master; its circuit breaker is open; has ended.
 RUNNING, COOLDOWN, DEFERRED, OPEN, STOPPED = "running", "cooldown", "deferred", "open", "stopped"
-
-#: Every state of a loop.
-STATES: Final = (RUNNING, COOLDOWN, DEFERRED, OPEN, STOPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +27,7 @@ class LoopRow:
     name: str
     #: Machine, process and a random part: the owner of its lease.
     owner: str
-    #: One of STATES.
+    #: running, cooldown, deferred, open or stopped.
     state: str
     #: Config that it works on now, or comes back to; None between two.
     config: str | None

@@ -157,7 +157,7 @@ def test_a_game_with_a_wrong_result_is_kept_out(tmp_path, capsys):
         everything = {game.id: game.positions for game in games.games_of(tx, run.id)}
         [noted] = blobs.quarantined(tx)
         assert games.count_games(tx) == GAMES
-        assert games.count_positions(tx, "hex8:2") == sum(everything.values()) - everything[bad]
+        assert supply(tx, "hex8:2").positions == sum(everything.values()) - everything[bad]
         assert supplies(tx)["hex8:2"].quarantined == supply(tx, "hex8:2").quarantined == 1
     assert int(arrays["full"].sum()) == sum(everything.values()) - everything[bad]
     assert noted["reason"] == event["reason"]
