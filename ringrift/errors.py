@@ -61,6 +61,13 @@ class _Short(Repr):
         self.maxstring = self.maxother = self.maxlong = 100
         self.maxlevel = 3
 
+    def repr_int(self, x: int, level: int) -> str:
+        """Python writes no number of thousands of digits."""
+        try:
+            return super().repr_int(x, level)
+        except ValueError:
+            return f"a number of {x.bit_length()} bits"
+
 
 _SHORT = _Short()
 

@@ -20,7 +20,7 @@ EXPECTED = {
     "string_type": "a text",
     "list_type": "a list",
     "tuple_type": "a list",
-    "too_short": "at least {min_length} entries",
+    "too_short": "{min_length} or more in the list",
     "model_type": "a section of keys",
     "model_attributes_type": "a section of keys",
     "dict_type": "a section of keys",
@@ -31,6 +31,9 @@ EXPECTED = {
     "literal_error": "{expected}",
     "enum": "{expected}",
 }
+
+#: pydantic's names of a complaint about a key that there is not; the second: it is no text either.
+UNKNOWN = ("extra_forbidden", "invalid_key")
 
 #: Section, …, key.
 Place = tuple[str | int, ...]
@@ -43,17 +46,28 @@ def bad_input(
 
     ``source`` names the file or environment variable that a place (section, …, key) came from.
     """
-    # An unknown key is the cause more often than the missing or wrong one beside it.
-    first = min(error.errors(), key=lambda e: (e["type"] != "extra_forbidden", len(e["loc"])))
+    # An unknown key is the cause more often than the missing or wrong one beside it, and a list is too
+    # short where an entry of it is wrong.
+    first = min(
+        error.errors(),
+        key=lambda e: (e["type"] not in UNKNOWN, e["type"] == "too_short", len(e["loc"])),
+    )
     place: Place = tuple(first["loc"])
     *sections, key = place or ("",)
     where = f"{source(place)}: "
+    entry = ""
+    if isinstance(key, int) and sections and first["type"] not in UNKNOWN:
+        entry, key = f"entry {key + 1}: ", sections.pop()
+    if key == "[key]" and sections:  # pydantic's place of a key that is none
+        sections.pop()
+        entry, key = "key: ", sections.pop()
     if sections:
         where += f"section {'.'.join(map(str, sections))}: "
-    if first["type"] == "extra_forbidden":
+    if first["type"] in UNKNOWN:
         what = "key" if sections else "section"
+        said = key if first["type"] == "extra_forbidden" else first["input"]
         return BadInput(
-            f"{where}unknown {what} {shown(key)}: {nearest(str(key), keys_at(model, sections))}"
+            f"{where}unknown {what} {shown(said)}: {nearest(str(key), keys_at(model, sections))}"
         )
     if first["type"] == "missing":
         return BadInput(f"{where}{key!r} is missing")
@@ -65,7 +79,7 @@ def bad_input(
     known = EXPECTED.get(first["type"])
     expected = known.format(**context) if known else first["msg"]
     near = _nearest_choice(first)
-    return BadInput(f"{where}{key}: expected {expected}, not {shown(first['input'])}{near}")
+    return BadInput(f"{where}{key}: {entry}expected {expected}, not {shown(first['input'])}{near}")
 
 
 def _nearest_choice(complaint: Any) -> str:

@@ -22,14 +22,14 @@ from typing import Any, Final, Self, TypeVar
 
 from pydantic import ValidationError, field_validator
 
-from ringrift.configs import Config
+from ringrift.configs import Config, each_once
 from ringrift.errors import BadInput, nearest, shown
 from ringrift.settings.base import Section
 from ringrift.settings.cluster import ClusterSettings
 from ringrift.settings.data_ingestion import DataIngestionSettings
 from ringrift.settings.evaluation import EvaluationSettings
 from ringrift.settings.events import EventSettings
-from ringrift.settings.home import PROJECT_CONFIG, project_folder
+from ringrift.settings.home import PROJECT_CONFIG, path_of, project_folder
 from ringrift.settings.loop import LoopSettings
 from ringrift.settings.models import ModelSettings
 from ringrift.settings.network import NetworkSettings
@@ -79,14 +79,14 @@ class Settings(Section):
     def _configs_exist(
         cls, value: dict[str, dict[str, dict[str, Any]]]
     ) -> dict[str, dict[str, dict[str, Any]]]:
-        for config, sections in value.items():
-            Config.parse(config)
+        configs = each_once(value)
+        for config, sections in zip(configs, value.values(), strict=True):
             for name in sections:
                 if name not in OF_A_CONFIG:
                     raise BadInput(
                         f"{config}: unknown section {name!r}: {nearest(name, OF_A_CONFIG)}"
                     )
-        return {str(Config.parse(config)): sections for config, sections in value.items()}
+        return dict(zip(configs, value.values(), strict=True))
 
     def of(self, config: Config) -> Self:
         """The settings of one config: those of all, with what ``per_config`` says of this one."""
@@ -149,7 +149,7 @@ def files(path: str | Path | None, environ: Mapping[str, str] = os.environ) -> l
         project = project_folder()
         found = project / PROJECT_CONFIG if project else default
     else:
-        found = Path(chosen).expanduser()
+        found = path_of(str(chosen), "settings")
         if not found.exists() and found.parent == Path() and not found.suffix:
             found = PACKAGED / f"{chosen}.yaml"
             names = sorted(file.stem for file in PACKAGED.glob("*.yaml"))
@@ -158,6 +158,18 @@ def files(path: str | Path | None, environ: Mapping[str, str] = os.environ) -> l
                     f"settings {str(chosen)!r}: no such file or preset; {nearest(str(chosen), names)}"
                 )
     return [found] if found.exists() and found.samefile(default) else [default, found]
+
+
+def variables(model: type[Section] = Settings, name: str = ENV_PREFIX) -> list[str]:
+    """Every variable that changes one key: ``RINGRIFT__SECTION__KEY``."""
+    found = []
+    for key, field in model.model_fields.items():
+        here, inner = name + key.upper(), field.annotation
+        if isinstance(inner, type) and issubclass(inner, Section):
+            found += variables(inner, f"{here}__")
+        else:
+            found.append(here)
+    return found
 
 
 def _variables(environ: Mapping[str, str]) -> list[tuple[str, dict[str, Any]]]:
@@ -169,7 +181,11 @@ def _variables(environ: Mapping[str, str]) -> list[tuple[str, dict[str, Any]]]:
         source = f"variable {name if name.isprintable() else shown(name)}"
         parts = name.removeprefix(ENV_PREFIX).lower().split("__")
         if (len(parts) < 2 and parts != ["per_config"]) or not all(parts):
-            raise BadInput(f"{source}: expected {ENV_PREFIX}SECTION__KEY")
+            known = [] if parts[0] in Settings.model_fields else variables()
+            near = nearest(name.removeprefix(ENV_PREFIX), (one[len(ENV_PREFIX) :] for one in known))
+            meant = near.startswith("did you mean")
+            said = "; " + near.replace("'", f"'{ENV_PREFIX}", 1) if meant else ""
+            raise BadInput(f"{source}: expected {ENV_PREFIX}SECTION__KEY{said}")
         layer: Any = read_value(environ[name], source)
         for part in reversed(parts):
             layer = {part: layer}

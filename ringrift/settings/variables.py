@@ -12,7 +12,7 @@ from typing import Final
 from ringrift.errors import nearest, shown
 from ringrift.settings import switches
 from ringrift.settings.secrets import DATABASE_URL, FILE
-from ringrift.settings.settings import ENV_PREFIX
+from ringrift.settings.settings import ENV_PREFIX, variables
 
 #: Of the program.
 PROGRAM: Final = (
@@ -44,9 +44,11 @@ WORKSHOP: Final = (
 def unread(environ: Mapping[str, str] = os.environ) -> list[str]:
     """Return a line about each RINGRIFT_* variable that is set and that nothing reads: misspelt, most likely."""
     known = (*PROGRAM, *WORKSHOP)
-    return [
-        f"variable {name if name.isprintable() else shown(name)}: nothing reads it: "
-        f"{nearest(name, known)}"
-        for name in sorted(environ)
-        if name.startswith("RINGRIFT_") and not name.startswith(ENV_PREFIX) and name not in known
-    ]
+    lines = []
+    for name in sorted(environ):
+        if name.startswith("RINGRIFT_") and not name.startswith(ENV_PREFIX) and name not in known:
+            near = nearest(name, [*known, *variables()])
+            said = near if near.startswith("did you mean") else nearest(name, PROGRAM)
+            told = name if name.isprintable() else shown(name)
+            lines.append(f"variable {told}: nothing reads it: {said}")
+    return lines
