@@ -84,6 +84,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
 def run(argv: Sequence[str]) -> int:
     """Run one command and return its exit code."""
+    _have_streams()
     signal.signal(signal.SIGTERM, _terminated)
     if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # not under nohup, which ignores it
         signal.signal(signal.SIGHUP, _terminated)  # the terminal is gone
@@ -98,6 +99,14 @@ def run(argv: Sequence[str]) -> int:
         if switched_on(TRACE_DEBUG):
             sys.stderr.write(masked(traceback.format_exc()))
         return _end(error)
+
+
+def _have_streams() -> None:
+    """Open what of stdin, stdout and stderr was closed for us: else the next files would take their numbers."""
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+            setattr(sys, name, os.fdopen(number, mode))
 
 
 def _dispatch(argv: list[str]) -> int:

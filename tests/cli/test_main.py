@@ -149,6 +149,14 @@ def test_a_reader_that_has_enough_is_no_error():
     assert (result.returncode, result.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_no_error(closed):
+    """Where nobody reads what is said, the command does its work and ends as usual; no file gets the number."""
+    command = f"{sys.executable} -m ringrift config show {closed}"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, check=False)
+    assert (result.returncode, result.stderr) == (0, b"")
+
+
 def test_doctor_looks_at_everything_and_fails_on_what_cannot_work(tmp_path):
     """A good machine passes; a bad setting is one BAD line, beside all others, and exit code 1."""
     assert ringrift("doctor", "--no-timing").returncode == 0
