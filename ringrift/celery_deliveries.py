@@ -56,7 +56,7 @@ def keep_alive(channel: Any, stop: threading.Event) -> None:
     while not stop.wait(channel.visibility_timeout / RENEWALS):
         try:
             renew(channel)
-        except RedisError as error:  # down for a moment: the next connection begins anew
+        except (RedisError, OSError) as error:  # down for a moment: the next connection begins anew
             log.warning("deliveries not renewed: %s", error)
 
 

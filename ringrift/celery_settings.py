@@ -80,6 +80,8 @@ def celery_settings(settings: Settings, address: BrokerAddress) -> dict[str, Any
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # a worker outlives any pause of the broker
+        # And a broker that refuses what would change it: its disk or its memory is full.
+        "broker_channel_error_retry": True,
         # ── Lost workers ──
         # Acknowledged when done, so a killed worker's message is delivered again.
         "task_acks_late": True,
