@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -38,8 +39,8 @@ from benchmarks.selfplay.shard import whole_shard
 from benchmarks.selfplay.steady import measure, median, spread
 from ringrift.configs import BOARD_NAMES, Config
 from ringrift.errors import BadInput, nearest
-from ringrift.nets.choice import WISHES, named_backend
-from ringrift.nets.presence import require
+from ringrift.nets.checkpoint import load_model
+from ringrift.nets.choice import WISHES
 from ringrift.selfplay.size import fillings
 
 #: Least ratio that is wanted, by board; OPENVINO on every board with that backend.
@@ -80,13 +81,19 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     given = parser.parse_args(arguments)
     if given.backend not in WISHES[1:]:
         raise BadInput(f"unknown backend {given.backend!r}: {nearest(given.backend, WISHES[1:])}")
-    if given.device == "cuda":
-        require("torch-cuda")
+    if given.device == "cuda" and given.backend != "torch":
+        raise BadInput(
+            f"--device cuda is for --backend torch: {given.backend} computes on a processor"
+        )
     given.config = [str(Config.parse(c)) for c in given.config or [f"{b}:2" for b in BOARD_NAMES]]
     if given.model and len(given.config) != 1:
         raise BadInput("--model needs the --config that it is for, and no other")
     if given.model and not Path(given.model).is_file():
         raise BadInput(f"--model {given.model}: no such file")
+    if given.model:
+        load_model(Path(given.model), Config.parse(given.config[0]))
+    if given.soak is not None and not 0 < given.soak < math.inf:
+        raise BadInput(f"--soak is {given.soak}: expected minutes, more than 0")
     given.shard = not given.quick if given.shard is None else given.shard
     if given.slots < 1:
         raise BadInput(f"--slots is {given.slots}: expected at least 1")
@@ -139,17 +146,22 @@ def measure_config(setup: Setup, *, quick: bool, shard: bool) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> int:
-    """Run with the arguments of the command line; 1 when the machine was busy with something else."""
+    """Run with the arguments of the command line; 1 when the machine was busy with something else, 2 for bad input."""
     try:
-        given = parse(arguments)
-        named_backend(given.backend)
+        return run(parse(arguments))
     except BadInput as error:
         print(error, file=sys.stderr)
         return 2
-    setups = [
-        Setup(config, slots=given.slots, backend=given.backend, model=given.model)
-        for config in given.config
-    ]
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def run(given: argparse.Namespace) -> int:
+    """Measure and print; 1 when the machine was busy with something else."""
+    same = {"slots": given.slots, "backend": given.backend, "model": given.model}
+    setups = [Setup(config, device=given.device, **same) for config in given.config]
+    setups[0].backend_of(1)  # what cannot run here is said before anything else
     machine = describe()
     if not given.json:
         print(f"selfplay on {machine['cpu']}, {machine['cores']} cores", flush=True)

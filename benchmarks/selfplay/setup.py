@@ -12,10 +12,11 @@ from ringrift.configs import Config
 from ringrift.nets.arch import Arch
 from ringrift.nets.backend import Backend
 from ringrift.nets.checkpoint import init_model, load_model
-from ringrift.nets.choice import named_backend
+from ringrift.nets.choice import dtype_of, named_backend
 from ringrift.nets.evaluator import NetworkEvaluator
 from ringrift.nets.evaluators import make_evaluator
 from ringrift.nets.network import Network
+from ringrift.nets.presence import require
 from ringrift.rules.game import opening
 from ringrift.selfplay.lanes import Lanes, has_device, lane_width, make_pool
 from ringrift.selfplay.pool import SelfplayParameters, SelfplayPool
@@ -38,6 +39,8 @@ class Setup:
     backend: str = "torch"
     #: File of a network; None: a drawn one of CHANNELS x BLOCKS.
     model: str | None = None
+    #: Where torch computes, "cpu" or "cuda": a machine with a GPU has both, and both can be measured there.
+    device: str = "cpu"
 
     def network(self) -> Network:
         """The network; a drawn one speaks of every position as differently as a trained one."""
@@ -55,8 +58,12 @@ class Setup:
         return net
 
     def backend_of(self, rows: int) -> Backend:
-        """The backend for batches of so many positions, one compute thread."""
-        return named_backend(self.backend, rows)
+        """The backend for batches of so many positions, one compute thread; BadInput where it cannot run here."""
+        if self.backend != "torch":
+            return named_backend(self.backend, rows)
+        kind = f"torch-{self.device}"
+        require(kind)
+        return Backend(kind, dtype_of(kind), rows)
 
     def parameters(self) -> SelfplayParameters:
         """Selfplay with the same budget everywhere."""

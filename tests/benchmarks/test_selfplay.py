@@ -8,6 +8,8 @@ from benchmarks.selfplay.setup import Setup
 from benchmarks.selfplay.shard import whole_shard
 from benchmarks.selfplay.steady import Steady
 from ringrift.configs import Config
+from ringrift.nets import presence
+from ringrift.nets.backend import Backend
 from ringrift.nets.checkpoint import save_model
 from ringrift.nets.presence import lacking
 from tests.nets.models import SMALL, speaking_model
@@ -74,7 +76,10 @@ def test_decisions_of_a_game():
         (["--config", "hex9:2"], "hex9"),
         (["--model", "x", "--config", "hex8:2", "--config", "square8:2"], "--model needs"),
         (["--model", "nothing.safetensors", "--config", "hex8:2"], "no such file"),
+        (["--model", __file__, "--config", "hex8:2"], "model file"),
         (["--slots", "0"], "--slots is 0"),
+        (["--soak", "0"], "--soak is 0.0"),
+        (["--device", "cuda", "--backend", "onnx"], "--device cuda is for --backend torch"),
     ],
 )
 def test_wrong_arguments(arguments, said, capsys):
@@ -90,6 +95,21 @@ def test_no_device(capsys):
     """Where there is no GPU, asking for one is told in one line."""
     assert main(["--device", "cuda"]) == 2
     assert capsys.readouterr().err == "backend torch-cuda: torch sees no CUDA device here\n"
+
+
+def test_the_device_is_the_one_that_was_asked_for(monkeypatch):
+    """Where there is a GPU the processor is measured all the same, unless the GPU is asked for."""
+    monkeypatch.setattr(presence.torch.cuda, "is_available", lambda: True)
+    assert Setup("hex8:2").backend_of(32).kind == "torch-cpu"
+    assert Setup("hex8:2", device="cuda").backend_of(32) == Backend("torch-cuda", "float16", 32)
+
+
+def test_a_model_of_another_config(setup, capsys):
+    """A network for another config is refused in one line before anything is measured."""
+    assert main(["--model", str(setup.model), "--config", "square8:2"]) == 2
+    said = capsys.readouterr()
+    assert "a network for hex8:2, expected one for square8:2" in said.err
+    assert (len(said.err.splitlines()), said.out) == (1, "")
 
 
 def test_what_is_below_its_bar_is_said(capsys):
