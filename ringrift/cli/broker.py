@@ -32,8 +32,8 @@ def status(*, json: Json = False) -> None:
 def start() -> None:
     """Run it in the foreground until Ctrl-C, without workers."""
     with EmbeddedBroker(home()) as broker:
-        print(f"broker at {shown(broker.url)}; Ctrl-C stops it", flush=True)
         try:
+            print(f"broker at {shown(broker.url)}; Ctrl-C stops it", flush=True)
             while True:
                 if done := broker.ensure():
                     print(done, flush=True)

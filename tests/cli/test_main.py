@@ -149,6 +149,18 @@ def test_a_reader_that_has_enough_is_no_error():
     assert (result.returncode, result.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_whatever_asks_for_an_end_is_heard(tmp_path, number):
+    """Ctrl-C, `kill` and a closed terminal end a command in order."""
+    command = [sys.executable, "-m", "ringrift", "broker", "start"]
+    environ = {**os.environ, "RINGRIFT_HOME": str(tmp_path)}
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as started:
+        assert started.stdout.readline().startswith("broker at")
+        started.send_signal(number)
+        assert "stopped" in started.stdout.read()
+    assert started.returncode == 0
+
+
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
 def test_a_closed_stream_is_no_error(closed):
     """Where nobody reads what is said, the command does its work and ends as usual; no file gets the number."""
