@@ -1,8 +1,9 @@
 """What happens by the clock. Data only: `ringrift/celery.py` makes Celery's schedule of it.
 
 A period is a number of seconds by the name of its setting in config/unified_loop.yaml. `expires` is
-the part of the period after which a message that nobody took is dropped: a worker that comes back
-finds one tick to do, not a night of them.
+the part of the period after which a message that nobody took is dropped, as soon as clocks that differ
+a little allow that (`ringrift.celery_settings.CLOCK_SECONDS`): a worker that comes back finds some ticks
+to do, not a night of them.
 """
 
 from __future__ import annotations

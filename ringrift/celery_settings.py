@@ -37,6 +37,10 @@ RESTORE_SECONDS = 1
 #: Seconds after which the lock of such a look ends by itself; a look takes milliseconds.
 RESTORE_LOCK_SECONDS = 10
 
+#: Seconds by which the clocks of machines may differ: a worker whose clock is ahead of beat's by more than a message's
+#: life takes it for expired, each and every one, and the cluster would stand still without a word.
+CLOCK_SECONDS = 30.0
+
 #: Seconds a result is kept: longer than any chord takes, short enough for a broker in memory.
 RESULT_SECONDS = 86_400
 
@@ -126,7 +130,7 @@ def beat_entries(settings: Settings) -> dict[str, dict[str, Any]]:
             "schedule": seconds,
             "options": {
                 "queue": row.queue,
-                "expires": seconds * row.expires,
+                "expires": seconds * row.expires + CLOCK_SECONDS,
                 "ignore_result": True,
             },
         }

@@ -8,7 +8,7 @@ import pytest
 
 import beat_schedule
 from ringrift.broker.address import BrokerAddress
-from ringrift.celery_settings import beat_entries, celery_settings, period_of
+from ringrift.celery_settings import CLOCK_SECONDS, beat_entries, celery_settings, period_of
 from ringrift.errors import BadInput
 from ringrift.pipeline.queues import QUEUES
 from ringrift.settings.settings import Settings
@@ -24,13 +24,17 @@ def settings():
 
 @pytest.mark.parametrize("row", beat_schedule.SCHEDULE, ids=lambda row: row.task)
 def test_schedule_rows_are_sound(celery_app, settings, row):
-    """Each entry's task is registered, its queue exists and serves the task, and it expires."""
+    """Each entry's task is registered, its queue exists and serves the task, and it expires.
+
+    Within its period, by a clock that is as far ahead of beat's as one may be, and not before it was sent.
+    """
     assert row.task in celery_app.tasks
     assert row.queue in QUEUES
     assert row.task.startswith(f"{row.queue}.")
     assert len(row.why) > 20
     entry = beat_entries(settings)[row.task]
-    assert 0 < entry["options"]["expires"] < entry["schedule"]
+    assert 0 < entry["options"]["expires"] - CLOCK_SECONDS < entry["schedule"]
+    assert CLOCK_SECONDS < 60
     assert entry["schedule"] == period_of(settings, row.period)
 
 
