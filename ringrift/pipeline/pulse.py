@@ -7,6 +7,10 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
+import structlog
+
+log = structlog.get_logger(__name__)
+
 
 class Pulse(Protocol):
     """What is being done again and again."""
@@ -21,7 +25,11 @@ Pulses = Callable[[str, float, Callable[[], bool]], Pulse]
 
 
 class ThreadPulse:
-    """A pulse on a thread of its own, which does not keep the process alive."""
+    """A pulse on a thread of its own, which does not keep the process alive.
+
+    A beat that breaks is said, and the next one comes all the same: a claim, or a loop's signs of life, would else
+    end at the first error that nobody foresaw.
+    """
 
     def __init__(self, name: str, seconds: float, beat: Callable[[], bool]) -> None:
         """Start; the first beat comes after `seconds`."""
@@ -42,5 +50,8 @@ class ThreadPulse:
 
     def _run(self) -> None:
         while not self._stopped.wait(self._seconds):
-            if not self._beat():
-                return
+            try:
+                if not self._beat():
+                    return
+            except Exception:
+                log.exception("a beat broke", pulse=self._thread.name)
