@@ -36,8 +36,11 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-#: Between two looks whether a folder of a training is free.
-IN_USE_SECONDS: Final = 1.0
+#: Between two tries whether a folder of a training is free; each may start an interpreter.
+IN_USE_SECONDS: Final = 10.0
+
+#: Between two looks, meanwhile, whether somebody asks for an end.
+ASK_SECONDS: Final = 0.5
 
 #: Agents of the latest match of each thread: its next chunk needs the same ones.
 _agents = threading.local()
@@ -331,7 +334,11 @@ def _once_free(train: Callable[[], TrainResult], stopped: Callable[[], bool]) ->
         try:
             return train()
         except FolderInUse as error:
-            if stopped():
+            log.info("waits for another trainer", reason=str(error))
+            until = time.monotonic() + IN_USE_SECONDS
+            while not stopped():
+                if time.monotonic() >= until:
+                    break
+                time.sleep(ASK_SECONDS)
+            else:
                 raise Interrupted(str(error)) from None
-            log.debug("waits for another trainer", reason=str(error))
-            time.sleep(IN_USE_SECONDS)
