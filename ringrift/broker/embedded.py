@@ -44,7 +44,7 @@ STOP_SECONDS = 10.0
 ANSWER_SECONDS = 2.0
 
 #: So many questions in a row without an answer, and the server hangs: a minute.
-DEAF_AFTER = 30
+DEAF_AFTER = 20
 
 #: Seconds between two looks at a server that starts.
 LOOK_SECONDS = 0.02
