@@ -160,7 +160,7 @@ def show(
     if not spec.engines:
         who += f", fast {spec.search.fast_simulations}"
     title = who if spec.model_sha256 is None else f"[bold]{model}[/bold] ({who})"
-    console.print(f"{title} on {spec.config}, seed {spec.seed}")
+    console.print(f"{title} on {spec.config}, seed {spec.seed}", soft_wrap=True)
     if spec.timed:
         console.print("an engine has a time: the same seed does not give the same games")
     console.print(table)

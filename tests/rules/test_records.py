@@ -237,10 +237,10 @@ def test_a_name_that_is_no_hash_is_refused(records, tmp_path):
 
 def test_no_room_for_the_end(tmp_path):
     """Where what is buffered finds no room at the end, that is bad input that names the folder, and no half file stays."""
-    noise = random.Random(1).randbytes(30_000).hex()
+    noise = random.Random(1).randbytes(3_000).hex()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     writer = RecordWriter(tmp_path, {"noise": noise})
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))  # as a disk with no more room
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))  # as a disk with no more room
     try:
         with pytest.raises(BadInput, match=f"cannot write to {tmp_path}"), writer:
             pass
