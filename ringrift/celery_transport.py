@@ -36,6 +36,7 @@ from ringrift.celery_queues import fault_of
 from ringrift.pipeline.letters import ASIDE, ASIDE_LIST, DELIVERIES
 from ringrift.pipeline.letters import read as read_letter
 from ringrift.pipeline.queues import QUEUES
+from ringrift.settings.secrets import masked
 
 log = get_logger(__name__)
 
@@ -182,6 +183,18 @@ class Connection(connections.Connection):
         """Return the transport for the URL."""
         found = super().get_transport_cls()
         return Transport if found is kombu_redis.Transport else found
+
+    def info(self) -> dict[str, Any]:
+        """What a worker answers of its broker, to `inspect stats` and so to Flower. No password.
+
+        As kombu's, which takes the whole URL of a socket for its host.
+        """
+        found: dict[str, Any] = super().info()
+        return {**found, "hostname": masked(found["hostname"] or "")}
+
+    def __reduce__(self) -> Any:
+        """As kombu's, which is made of `info`: a copy in another process must have the password."""
+        return type(self), tuple(dict(self._info()).values()), None
 
 
 class AMQP(amqp.AMQP):

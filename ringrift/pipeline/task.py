@@ -18,6 +18,7 @@ from ringrift.pipeline.context import Context, StageReport
 from ringrift.pipeline.events import PIPELINE, Kind, blob_quarantined
 from ringrift.pipeline.heartbeat import Work
 from ringrift.pipeline.plan import RunPlan
+from ringrift.settings.secrets import masked
 from ringrift.settings.trace import traced
 from ringrift.store import models, runs, stages
 from ringrift.store.blobs import BadBlob, note_quarantine
@@ -200,7 +201,8 @@ def _failed(
     trace: dict[str, Any],
     error: Exception,
 ) -> StageOutcome:
-    said = str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}"
+    kind = "" if isinstance(error, BadInput) else f"{type(error).__name__}: "
+    said = masked(f"{kind}{error}")  # it goes into the ledger, events and hooks
     try:
         state = fail_stage(ctx.ledger, claim, said)
     except (Superseded, StaleFence) as lost:

@@ -1,12 +1,15 @@
 """Bad messages on a real broker: put aside with their reason, and the good ones go on."""
 
 import json
+import pickle
 import time
+from types import SimpleNamespace
 
 import pytest
+from celery.worker.consumer.connection import Connection as ConnectionStep
 from kombu import Connection as PlainConnection
 
-from ringrift.celery_transport import Transport
+from ringrift.celery_transport import Connection, Transport
 from ringrift.pipeline.letters import ASIDE_LIST, DELIVERIES
 from tests.celery.letters import BAD, RUN, connected, send, sound
 
@@ -56,6 +59,20 @@ def test_the_app_connects_by_our_transport(celery_app):
     """Whatever the app sends or takes goes through channels that judge."""
     assert celery_app.connection_for_write().get_transport_cls() is Transport
     assert celery_app.connection_for_read().clone().get_transport_cls() is Transport
+
+
+@pytest.mark.parametrize(
+    "url", ["redis+socket://:geheim@/run/broker.sock", "redis://me:geheim@host:6379/0"]
+)
+def test_a_worker_tells_no_password_of_its_broker(url):
+    """`celery inspect stats` and Flower show what this step answers; a pickled connection keeps the password."""
+    made = Connection(url)
+    told = ConnectionStep.info(None, SimpleNamespace(connection=made))
+    assert "geheim" not in str(told)
+    assert told["broker"]["transport"] == "redis"
+    copy = pickle.loads(pickle.dumps(made))  # noqa: S301 - our own
+    assert (copy.hostname, copy.password) == (made.hostname, made.password)
+    assert "geheim" in (copy.password or copy.hostname)
 
 
 def test_what_no_worker_can_read_is_put_aside(url, client, celery_app):

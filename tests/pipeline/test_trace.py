@@ -125,3 +125,18 @@ def test_a_worker_tells_no_password(line):
     """Whatever a library logs, a password in a URL is masked."""
     said = line("cannot connect to %s", "redis://:geheim@host:6379/0")
     assert said == "INFO cannot connect to redis://:***@host:6379/0"
+
+
+def test_no_password_of_a_failure_is_kept(tmp_path, said):
+    """What a library says of an address goes masked into the ledger, its events and the log."""
+
+    def refused(*_):
+        raise OSError("no route to s3://me:geheim@host/models?token=geheim")
+
+    ctx = tiny.context(tmp_path, services=tiny.tiny(play_shard=refused))
+    run = work_off(ctx, open_or_resume(ctx, tiny.HEX8).id)
+    with ctx.ledger.read() as tx:
+        rows, told = stages.stages_of(tx, run.id), events.list_events(tx, limit=1000)
+    failed = [event for event in told if event.kind == "STAGE_FAILED"]
+    assert "no route to s3://me:***@host/models?token=***" in failed[0].payload["error"]
+    assert "geheim" not in str([run, rows, told, said])
