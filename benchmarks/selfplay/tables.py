@@ -28,8 +28,10 @@ def print_config(r: dict[str, Any]) -> None:
     hours = ", ".join(f"{rate:,.0f} at {budget}" for budget, rate in r["games_per_hour"].items())
     print(f"  games/hour     {hours} simulations; {r['decisions_per_game']:.0f} decisions a game")
     if two := r.get("processes"):
+        verdict = "" if two["times"] >= two["bar"] else "  BELOW THE BAR"
         print(
-            f"  two processes  {two['times']:.2f} times one ({two['two']:,.0f}/s), bar {two['bar']}"
+            f"  two processes  {two['times']:.2f} times one ({two['two']:,.0f}/s), "
+            f"bar {two['bar']}{verdict}"
         )
     if whole := r.get("shard"):
         print(

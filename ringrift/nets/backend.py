@@ -32,7 +32,7 @@ class Bounds:
 #: bfloat16 measured with trained networks, hex8:2, 1024 positions of random games: value 0.006, log_policy 0.03,
 #: divergence 0.00002, the same for torch and OpenVINO; with networks whose random weights make them far more sure than
 #: trained ones, 64 x 6, all boards: 0.005, 0.16 and 0.002. float32 differs in the order of its sums only: 0.0000004,
-#: 0.00002 and nothing. float16 has eight times the precision of bfloat16.
+#: 0.000003 and nothing. float16 has eight times the precision of bfloat16.
 BOUNDS: Final = {
     "float32": Bounds(value=1e-5, log_policy=1e-4, divergence=1e-7),
     "bfloat16": Bounds(value=0.02, log_policy=0.25, divergence=0.004),
