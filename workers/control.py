@@ -61,7 +61,7 @@ def relay(fence: int) -> None:
         hooks.register(ctx)
         router = event_router.wire_pipeline_events(auto_trigger=True)
         event_router.relay(ctx.ledger, router, fence=ctx.fence)
-        if hooks.is_due(ctx):  # dropped where the cpu worker is busy for longer: it is asked again
+        if hooks.due(ctx):  # dropped where the cpu worker is busy for longer: it is asked again
             run_hooks.apply_async(expires=ctx.settings.cluster.tick_interval_seconds)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ringrift.celery import app
 from ringrift.pipeline import model_files, porters, strays
-from ringrift.pipeline.hooks import hand_over
+from workers import hooks
 from workers.context import context, master
 from workers.stage import work
 
@@ -59,5 +59,5 @@ def export(run_id: str) -> dict[str, Any]:
 
 @app.task(name="cpu.run_hooks", time_limit=LIMIT, ignore_result=True)
 def run_hooks() -> None:
-    """Run the hooks of the settings with the events that wait for them, for a minute at most."""
-    hand_over(context())
+    """Begin to run the hooks of the settings with the events that wait for them; this does not wait for them."""
+    hooks.begin()

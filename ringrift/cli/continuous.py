@@ -176,7 +176,7 @@ def by_queue(ctx: Context) -> tuple[Hold, Callable[[], Holder | None], Carry]:
     from ringrift.broker.address import REACH_SECONDS, broker_address, check_reachable, client_of
     from ringrift.celery import loaded
     from ringrift.celery_queues import broker_queues
-    from ringrift.pipeline import hooks
+    from ringrift.cli.hook_calls import HookCalls
     from ringrift.pipeline.carrying import by_workers
     from ringrift.pipeline.continuous import NAME
     from ringrift.pipeline.dispatcher import current_dispatcher
@@ -188,7 +188,6 @@ def by_queue(ctx: Context) -> tuple[Hold, Callable[[], Holder | None], Carry]:
     sender = loaded()
     cluster = ctx.settings.cluster
     clients: dict[str, redis.Redis] = {}
-    asked = float("-inf")
 
     def client() -> redis.Redis:
         """One for each address: a broker that is started again may have another."""
@@ -214,14 +213,7 @@ def by_queue(ctx: Context) -> tuple[Hold, Callable[[], Holder | None], Carry]:
         except redis.RedisError as error:
             raise BrokerSilent(f"the broker does not answer: {error}") from error
 
-    def run_hooks(ctx: Context) -> None:
-        """As the master's relay does: dropped where the cpu worker is busy for longer."""
-        nonlocal asked
-        if time.monotonic() - asked >= cluster.tick_interval_seconds and hooks.is_due(ctx):
-            asked = time.monotonic()
-            sender.send_task("cpu.run_hooks", expires=cluster.tick_interval_seconds)
-
-    carry = by_workers(current_dispatcher(), run_hooks)
+    carry = by_workers(current_dispatcher(), HookCalls(sender))
     return LeaseHold(lease), master, kept_up(carry, lambda: broker_queues(sender))
 
 

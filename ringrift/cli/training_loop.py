@@ -131,13 +131,14 @@ def through_queue() -> Drive:
     """The queue's dispatcher; BadInput naming the ways to a broker where there is none."""
     from ringrift.broker.address import broker_address, check_reachable
     from ringrift.celery import loaded
+    from ringrift.cli.hook_calls import HookCalls
     from ringrift.pipeline.dispatcher import current_dispatcher
     from ringrift.pipeline.single import through
     from ringrift.settings import home
 
     check_reachable(broker_address(home()))
-    loaded()
-    return through(current_dispatcher())
+    calls = HookCalls(loaded())
+    return through(current_dispatcher(), calls)
 
 
 def quiet_logs() -> None:

@@ -150,7 +150,7 @@ class ContinuousLoop:
             self._resume(self._mind.deferral)
         config = self._next() if self._mind.run is None else None
         if config is None and self._mind.run is None:
-            return None
+            return self._see_off()
         if self._rests() or (config is not None and not self._open(config)):
             return STEP_SECONDS
         return self._bring_forward(str(self._mind.run))
@@ -276,6 +276,15 @@ class ContinuousLoop:
             return self._settle(run)
         self._say(loops.RUNNING, f"works on iteration {run.iteration} of {run.config}")
         return STEP_SECONDS
+
+    def _see_off(self) -> float | None:
+        """Do what the end of the last run asks for; None when that is done."""
+        try:
+            self._carry(self._ctx, [])
+        except NotHandedOver as error:
+            self._say_aside(f"{error}; tries again")
+            return STEP_SECONDS
+        return None
 
     def _settle(self, run: RunRow) -> float:
         """Count a closed run, and what it means for the circuit breaker; seconds until the next look."""

@@ -66,10 +66,11 @@ A hook is started with the event as JSON on its stdin, and `RINGRIFT_EVENT_KIND`
 its environment. It hears each event of its kind that is told after it was first seen, in order and at least
 once: one whose worker is killed is started again. Exit code 0 within `events.hook_timeout_seconds` is
 success; else it is ended with all that it started, `HOOK_FAILED` is told (once for each hook and event), and
-the next event follows. The cpu worker runs hooks (the loop itself with `--in-process`), apart from the relay,
-so a slow one holds nothing up; nor does it keep other hooks back, for each has its part of a pass. A hook's
-name is its kind and program, such as `RUN_FAILED/mail-me`; its arguments and its output are neither logged nor
-told. Secrets belong into the environment, which it inherits.
+the next event follows. The cpu worker runs hooks, each in a thread beside its tasks, so a slow one holds up
+neither work nor another hook; with `--in-process` the loop itself runs them, each for its part of a pass. A
+hook ends with the process that runs it. A hook's name is its kind and program, such as `RUN_FAILED/mail-me`;
+its arguments and its output are neither logged nor told. Secrets belong into the environment, which it
+inherits.
 
 ## Replay
 

@@ -13,7 +13,7 @@ from ringrift.errors import Interrupted, NotReached, RingRiftError
 from ringrift.pipeline import hooks
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.dispatcher import Dispatcher, call_courier
-from ringrift.pipeline.event_router import relay, wire_pipeline_events
+from ringrift.pipeline.event_router import Router, relay, wire_pipeline_events
 from ringrift.pipeline.helpers import helping
 from ringrift.pipeline.in_process import work_off
 from ringrift.pipeline.nodes import sweep_now
@@ -123,20 +123,26 @@ def in_this_process(helpers: int) -> Drive:
     return drive
 
 
-def through(dispatcher: Dispatcher) -> Drive:
-    """Drive a run through workers: hand over what is due, and watch.
+def through(
+    dispatcher: Dispatcher, run_hooks: Callable[[Context], None] = lambda _ctx: None
+) -> Drive:
+    """Drive a run through workers: hand over what is due, and watch; `run_hooks` has a worker run them.
 
     The broker may be away for a while: that is said, and tried again.
     """
 
+    def tell(ctx: Context, router: Router) -> None:
+        relay(ctx.ledger, router)
+        run_hooks(ctx)
+
     def drive(ctx: Context, run_id: str) -> RunRow:
         router = wire_pipeline_events(auto_trigger=True)
-        hooks.register(ctx)  # the cpu worker runs them
+        hooks.register(ctx)
         while True:
             try:
                 sweep_now(ctx.ledger)
                 advance(ctx.ledger, run_id, dispatcher, fence=ctx.fence)
-                relay(ctx.ledger, router)
+                tell(ctx, router)
             except StaleFence:
                 raise
             except RingRiftError as error:
@@ -145,6 +151,10 @@ def through(dispatcher: Dispatcher) -> Drive:
                 run = runs.get_run(tx, run_id)
             if run.state == runs.CLOSED:
                 after_run(ctx, run.config, call_courier)  # there may be no beat that would
+                try:
+                    tell(ctx, router)  # how it ended, too
+                except RingRiftError as error:
+                    log.warning("not told to hooks", run=run_id[:12], error=str(error))
                 return run
             if ctx.stop():
                 raise Interrupted(f"run {run_id[:12]} goes on in its workers")

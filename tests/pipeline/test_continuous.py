@@ -14,7 +14,7 @@ from ringrift.pipeline.carrying import by_workers, here
 from ringrift.pipeline.continuous import NAME, ContinuousLoop, LoopConfig
 from ringrift.pipeline.dispatcher import registered
 from ringrift.pipeline.hold import BrokerSilent, LeaseHold, LedgerHold
-from ringrift.pipeline.in_process import work_off
+from ringrift.pipeline.in_process import InProcess, bring_to_end, work_off
 from ringrift.pipeline.lease import MASTER, Lease, read_lease
 from ringrift.pipeline.loop_mind import Mind, whose_turn
 from ringrift.pipeline.runs import open_or_resume
@@ -182,6 +182,27 @@ def test_a_new_process_takes_up_the_run_and_the_turns(open_ctx, client):
     closed = again.run()
     assert [run.config for run in closed] == ["square8:2", "hex8:2"]
     assert closed[0].id == left.id
+
+
+def test_how_the_last_run_ended_is_told_before_the_loop_ends(open_ctx, client):
+    """A worker closes the run after the loop has looked: the loop, which has no more to do, publishes that, too."""
+    ctx, noted, asked = open_ctx(), Noted(), []
+
+    def by_a_worker(_ctx):
+        asked.append(len(told(ctx, "MODEL_")))
+        for run in all_runs(ctx):
+            bring_to_end(ctx, run.id, InProcess(ctx), lambda: None)
+
+    loop = leased(
+        ctx, client, config(max_iterations=1), noted, carry=by_workers(noted, by_a_worker)
+    )
+    with registered(noted):
+        (closed,) = loop.run()
+    assert closed.outcome == runs.PROMOTED
+    assert asked == [0, 1]  # for the hooks of the promotion
+    with ctx.ledger.read() as tx:
+        left = {event.kind for event in events.unpublished(tx, limit=1000)}
+    assert left <= {"LEASE_RELEASED"}
 
 
 # -- deferral --------------------------------------------------------------------------------------

@@ -1,8 +1,12 @@
 """Hooks and replay: real programs over a real ledger."""
 
 import json
+import os
+import subprocess
 import sys
+import time
 
+import psutil
 import pytest
 import sqlalchemy as sa
 
@@ -70,9 +74,9 @@ def test_a_hook_hears_each_event_of_its_kind_once_and_in_order(hooked, tmp_path)
     assert hooks.hand_over(ctx) == 0
     for number in (2, 3):
         take(ctx, number)
-    assert hooks.is_due(ctx)
+    assert hooks.due(ctx)
     assert hooks.hand_over(ctx) == 2
-    assert not hooks.is_due(ctx)
+    assert not hooks.due(ctx)
     assert hooks.hand_over(ctx) == 0
     assert heard.read_text() == "2 2 LEASE_TAKEN\n3 3 LEASE_TAKEN\n"
 
@@ -110,7 +114,7 @@ def test_nobody_runs_a_hook_that_another_process_runs(hooked, tmp_path):
     ("line", "timeout", "said"),
     [
         ("no-such-program --token secret", 30.0, "cannot be started"),
-        (f"{sys.executable} -c 'import time; time.sleep(600)' secret", 0.2, "ended after 0.2 s"),
+        (f"{sys.executable} -c 'import time; time.sleep(600)' secret", 2.0, "ended after 2 s"),
         (f"{sys.executable} -c 'raise SystemExit(3)' secret", 30.0, "exit code 3"),
         ("no_such_module:function", 30.0, "exit code 1"),
     ],
@@ -221,3 +225,32 @@ def test_a_fence_and_its_event_are_one_transaction(hooked):
     with pytest.raises(RuntimeError):
         fail()
     assert kinds(ctx) == []
+
+
+def test_a_hook_ends_with_the_process_that_runs_it(hooked, tmp_path):
+    """kill -9 of whoever runs it leaves nothing of it behind."""
+    script, begun = tmp_path / "hang.py", tmp_path / "begun"
+    script.write_text(
+        "import os, pathlib, sys, time\n"
+        "pathlib.Path(sys.argv[1]).write_text(str(os.getpid()))\n"
+        "time.sleep(600)\n"
+    )
+    line = f"{sys.executable} {script} {begun}"
+    ctx = hooked(LEASE_TAKEN=line)
+    hooks.register(ctx)
+    take(ctx, 1)
+    runner = subprocess.Popen(
+        [
+            *(sys.executable, "-c"),
+            "from ringrift.pipeline import context, hooks; hooks.hand_over(context.open_context())",
+        ],
+        env={**os.environ, "RINGRIFT__EVENTS__HOOKS": json.dumps({"LEASE_TAKEN": line})},
+    )
+    while not (begun.exists() and begun.read_text()):
+        assert runner.poll() is None
+        time.sleep(0.02)
+    hook = psutil.Process(int(begun.read_text()))
+    runner.kill()
+    runner.wait()
+    psutil.wait_procs([hook], timeout=30)
+    assert not hook.is_running()
