@@ -6,6 +6,7 @@
     celery_transport.py   what keeps bad messages from killing a worker, and from being lost
     celery_queues.py      what is in the broker, for maintenance
     celery_results.py     what is not done with results
+    celery_flower.py      for whom the web page is
 
 The tasks are in the package `workers`, loaded by name: this layer lies below them.
 
@@ -29,13 +30,14 @@ from celery.utils.nodenames import default_nodename
 from ringrift.broker.address import broker_address, check_reachable, client_of
 from ringrift.broker.embedded import running_url, unanswering
 from ringrift.celery_deliveries import DeliveryKeeper
+from ringrift.celery_flower import USER, left_open, password_file
 from ringrift.celery_settings import SCHEDULE_MODULE, TASK_MODULES, celery_settings
 from ringrift.celery_transport import Guard
 from ringrift.errors import BadInput, RingRiftError, nearest
 from ringrift.pipeline.context import open_context
 from ringrift.pipeline.lease import Holder, read_lease
 from ringrift.pipeline.queues import GPU, QUEUES
-from ringrift.settings.home import home
+from ringrift.settings.home import home, prepare_home
 from ringrift.settings.secrets import BROKER_URL, masked, secret
 from ringrift.settings.settings import Settings
 from ringrift.settings.switches import DISABLE_LOCAL_TASKS, refuse_local_work, switched_on
@@ -154,10 +156,17 @@ def _refuse_early(argv: list[str]) -> None:
     try:
         if "worker" in argv:
             _check_queues(argv)
-        Settings.load()
+        settings = Settings.load()
         check_reachable(broker_address(home()))
         if {"worker", "beat"} & set(argv):
             open_context().ledger.close()
+        if "flower" in argv:
+            folder = prepare_home(settings.storage.min_free_mib, home())
+            ours = left_open(folder, settings.cluster.flower_port, argv, os.environ)
+            if "FLOWER_BASIC_AUTH" in ours:
+                where = f"Flower asks for user {USER}, password: cat {password_file(folder)}"
+                print(where, file=sys.stderr)  # noqa: T201 - this is the command's output
+            os.environ |= ours
     except RingRiftError as error:
         print(f"error: {masked(str(error))}", file=sys.stderr)  # noqa: T201 - this is the command's output
         sys.exit(error.exit_code)

@@ -17,9 +17,6 @@ CELERY = (sys.executable, "-m", "celery")
 #: Our own command line; arguments follow.
 RINGRIFT = (sys.executable, "-m", "ringrift")
 
-#: Flower is for this machine only.
-LOOPBACK = "127.0.0.1"
-
 #: Which children decide: they end first, so that nothing new begins while the others stop.
 DECIDING = ("beat", "continuous")
 

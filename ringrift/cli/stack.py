@@ -17,7 +17,6 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import secrets
 import signal
 import subprocess
 import time
@@ -31,9 +30,9 @@ from ringrift.broker.embedded import EmbeddedBroker
 from ringrift.broker.guard import guarded
 from ringrift.broker.lock import lock_holder, take_lock
 from ringrift.broker.place import Place
-from ringrift.broker.server import write_private
+from ringrift.celery_flower import LOOPBACK, password_file, variables
 from ringrift.cli.joining import await_broker, check_settings, note_settings, served_here
-from ringrift.cli.roles import CELERY, DECIDING, LOOPBACK, RINGRIFT, Parts, Role
+from ringrift.cli.roles import CELERY, DECIDING, RINGRIFT, Parts, Role
 from ringrift.errors import BadInput
 from ringrift.settings.home import DATABASE, prepare_home
 from ringrift.settings.secrets import BROKER_URL, secret
@@ -215,7 +214,7 @@ class Stack:
     @property
     def flower_password_file(self) -> Path:
         """Readable by its owner only."""
-        return self.home / "flower.password"
+        return password_file(self.home)
 
     def log_of(self, name: str) -> Path:
         """Return the log of a child."""
@@ -353,19 +352,10 @@ class Stack:
 
     @property
     def _flower(self) -> Role:
-        """Flower, with its password in its environment: arguments can be read by everybody."""
-        address = (f"--address={LOOPBACK}", f"--port={self.settings.cluster.flower_port}")
-        variables = {"FLOWER_UNAUTHENTICATED_API": "false"}
-        if self.parts.has_flower:
-            variables["FLOWER_BASIC_AUTH"] = f"ringrift:{self._flower_password()}"
-        return Role("flower", ("flower", *address), variables)
-
-    def _flower_password(self) -> str:
-        """Read the password; make it at the first start."""
-        path = self.flower_password_file
-        if not path.exists():
-            write_private(path, secrets.token_urlsafe(18) + "\n")
-        return path.read_text(encoding="ascii").strip()
+        """Flower, which nothing depends on: its port may be taken. Where it is not wanted no password is made."""
+        wanted = self.parts.has_flower
+        extra = variables(self.home, self.settings.cluster.flower_port) if wanted else {}
+        return Role("flower", ("flower",), extra, vital=False)
 
     def _hopeless(self, child: Child, code: int) -> str:
         """Return the line about a child that dies as soon as it starts."""

@@ -13,6 +13,7 @@ import typer
 
 from ringrift.broker.address import broker_address, shown
 from ringrift.broker.guard import guarded
+from ringrift.celery_flower import USER
 from ringrift.cli.options import ProfileName, SettingsFile
 from ringrift.cli.stack import Stack
 from ringrift.errors import Interrupted, NotReached
@@ -137,7 +138,7 @@ def about_parts(stack: Stack) -> list[str]:
         )
     if stack.parts.has_flower:
         lines.append(
-            f"Flower     {stack.flower_url}, user ringrift, password: cat {stack.flower_password_file}"
+            f"Flower     {stack.flower_url}, user {USER}, password: cat {stack.flower_password_file}"
         )
     if not (stack.parts.beat or stack.parts.continuous):
         lines.append(

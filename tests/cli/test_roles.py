@@ -61,3 +61,10 @@ def test_children_know_the_profile(tmp_path):
     """beat reads it from its environment, whatever the file says."""
     settings = Settings.load("unified_loop", {"RINGRIFT__LOOP__PROFILE": "minimal"})
     assert Stack(tmp_path, settings)._environ["RINGRIFT__LOOP__PROFILE"] == "minimal"
+
+
+def test_only_what_a_run_needs_ends_the_others(tmp_path):
+    """Flower, whose port may be taken, and a continuous loop that has come to its end, are done without."""
+    stack = Stack(tmp_path, Settings.load("unified_loop", {}), environ=TWO, continuous=True)
+    spare = {role.name for role in stack.roles() if not role.vital}
+    assert spare == {"flower", "continuous"}

@@ -129,12 +129,28 @@ def test_ctrl_c_and_kill_leave_nothing(home):
     assert up.process.wait(30) == 130
 
 
+def test_a_lost_ledger_ends_all(home):
+    """Where its file is gone the command ends with one line, and with it all that would write for nothing."""
+    up = Up(home, "--no-flower")
+    up.ready()
+    (home / "ringrift.db").rename(home / "elsewhere")
+    assert up.process.wait(40) == 2
+    assert "ringrift.db was removed or replaced" in up.process.stdout.read()
+    assert not family(home)
+
+
 def test_bare_commands_with_only_a_broker_url(home):
-    """`celery -A ringrift worker -Q …` and beat work with nothing but CELERY_BROKER_URL."""
+    """`celery -A ringrift worker -Q …`, beat and flower work with nothing but CELERY_BROKER_URL.
+
+    Flower is for this machine only, and asks for the password of the state directory, as that of `ringrift up` does.
+    """
     from ringrift.broker.embedded import EmbeddedBroker
 
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     with EmbeddedBroker(home.with_name("elsewhere")) as broker:
-        bare = {**environ(home), "CELERY_BROKER_URL": broker.url}
+        bare = {**environ(home), "CELERY_BROKER_URL": broker.url, "FLOWER_PORT": str(port)}
         celery = (sys.executable, "-m", "celery", "-A", "ringrift")
         started = [
             subprocess.Popen(
@@ -149,16 +165,22 @@ def test_bare_commands_with_only_a_broker_url(home):
                 ("worker", "-Q", "cpu", "-n", "b@%h"),
                 ("worker", "-Q", "control", "-n", "c@%h"),
                 ("beat",),
+                ("flower",),
             )
         ]
         try:
-            expected_lines = (*[r"@\S+ ready\."] * 3, "master: fence 1")
+            expected_lines = (*[r"@\S+ ready\."] * 3, "master: fence 1", "flower.password")
             for process, expected in zip(started, expected_lines, strict=True):
                 said = ""
                 while not re.search(expected, said):
                     line = process.stdout.readline()
                     said += line
                     assert line, said
+            page = f"http://127.0.0.1:{port}"
+            assert answer(page) == 401
+            assert answer(page, (home / "flower.password").read_text().strip()) == 200
+            listens = psutil.Process(started[-1].pid).net_connections("tcp")
+            assert {one.laddr.ip for one in listens if one.status == "LISTEN"} == {"127.0.0.1"}
             asked = subprocess.run(
                 [*celery, "inspect", "active_queues", "--timeout", "4"],
                 env=bare,
@@ -173,4 +195,4 @@ def test_bare_commands_with_only_a_broker_url(home):
                 process.terminate()
             for process in started:
                 process.communicate(timeout=30)
-    assert [process.returncode for process in started] == [0, 0, 0, 0]
+    assert [process.returncode for process in started] == [0, 0, 0, 0, 0]
