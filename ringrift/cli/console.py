@@ -298,6 +298,7 @@ class Screen(View):
 
         from ringrift.cli.status_text import cut, head_lines, screen
 
+        room = max(3, self._console.height - 2)
         lines = [time.strftime("%H:%M:%S", time.localtime(look.at)).rjust(self._console.width)]
         if look.parts:
             lines.append("processes  " + " · ".join(map(str, look.parts)))
@@ -307,8 +308,7 @@ class Screen(View):
             lines += [cut(line, self._console.width) for line in head_lines(look.overview)]
             lines += ["", "beat is about to take the lease …"]
         elif look.overview is not None:
-            lines += screen(look.overview, self._console.width)
-        room = max(3, self._console.height - 2)
+            lines += screen(look.overview, self._console.width, room - len(lines))
         if len(lines) > room:
             lines = [*lines[: room - 1], f"… {len(lines) - room + 1} more lines: ringrift status"]
         drawn = Text("\n".join(lines), no_wrap=True, overflow="ellipsis")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 import textwrap
 import time
 from pathlib import Path
@@ -144,7 +143,7 @@ def parts_of(stack: Stack) -> list[Part]:
 def _status(settings: Settings, as_json: bool) -> int:
     """One screen, the same as `ringrift status` shows, with its exit codes."""
     from ringrift.celery_look import look
-    from ringrift.cli.status import as_plain
+    from ringrift.cli.status import as_plain, terminal
     from ringrift.cli.status_text import screen
     from ringrift.pipeline.context import open_context
     from ringrift.pipeline.file_looks import READ_SECONDS, Files
@@ -155,8 +154,8 @@ def _status(settings: Settings, as_json: bool) -> int:
     if as_json:
         typer.echo(json.dumps(as_plain(found), indent=1))
     else:
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        typer.echo("\n".join(screen(found, width, details=len(found.configs) == 1)))
+        size = terminal()
+        typer.echo("\n".join(screen(found, *size, details=len(found.configs) == 1)))
     return int(found.wrong)
 
 

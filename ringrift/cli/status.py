@@ -36,6 +36,7 @@ def status(
     damaged.
     """
     from ringrift.celery_look import look
+    from ringrift.cli.status_text import screen
     from ringrift.configs import Config
     from ringrift.pipeline.context import open_context
     from ringrift.pipeline.file_looks import READ_SECONDS, Files
@@ -49,11 +50,17 @@ def status(
     if as_json:
         typer.echo(json.dumps(as_plain(found), indent=1))
         return int(found.wrong)
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     details = bool(config) or len(found.configs) == 1
-    text = screen_text(found, width, details=details)
-    typer.echo(text)
+    typer.echo("\n".join(screen(found, *terminal(), details=details)))
     return int(found.wrong)
+
+
+def terminal() -> tuple[int | None, int | None]:
+    """Columns and lines that there is room for, beside the next prompt; None where nobody looks."""
+    if not sys.stdout.isatty():
+        return None, None
+    columns, lines = shutil.get_terminal_size()
+    return columns, lines - 1
 
 
 def as_plain(found: Overview) -> dict[str, object]:
@@ -62,13 +69,6 @@ def as_plain(found: Overview) -> dict[str, object]:
     for one in found.configs:
         plain["configs"][one.config]["files"] = _files(one, found.home)
     return plain
-
-
-def screen_text(found: Overview, width: int | None, *, details: bool) -> str:
-    """One screen."""
-    from ringrift.cli.status_text import screen
-
-    return "\n".join(screen(found, width, details=details))
 
 
 def _files(status: ConfigStatus, home: str) -> dict[str, str]:

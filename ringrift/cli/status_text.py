@@ -16,8 +16,14 @@ if TYPE_CHECKING:
     from ringrift.pipeline.overview import LoopStatus, Overview
     from ringrift.pipeline.status import ConfigStatus
 
-#: With more configs than this each has one line.
+#: With more configs than this each has one line, unless it is known that the screen is high enough.
 ROOMY = 5
+
+#: From so long on an estimate is told in hours or days.
+LONG_SECONDS = 36_000.0
+
+#: Columns in which something can be said of what a config waits for; the champion takes none of them.
+SAYING = 24
 
 #: A loop that ended is told for so long.
 PAST_SECONDS = 3600.0
@@ -34,15 +40,20 @@ BETWEEN = {
 }
 
 
-def screen(found: Overview, width: int | None = None, *, details: bool = False) -> list[str]:
-    """The whole overview, cut to so many columns; `details` tells all of each config."""
+def screen(
+    found: Overview, width: int | None = None, height: int | None = None, *, details: bool = False
+) -> list[str]:
+    """The whole overview, cut to so many columns; `details` tells all of each config.
+
+    With so many lines (None: nobody knows) configs have two of them each where all of it fits.
+    """
     text = [*head_lines(found), ""]
     if details:
         for one in found.configs:
             text += [*detail_lines(one, found.home, found.at), ""]
         text.pop()
     else:
-        text += config_lines(found)
+        text += config_lines(found, width, None if height is None else height - len(text))
     return [line if width is None else cut(line, width) for line in text]
 
 
@@ -113,6 +124,8 @@ def loop_text(one: LoopStatus, at: float) -> str:
         text += f", on {said.config}"
     if said.reason:
         text += f": {_one_line(said.reason)}"
+    if said.details.get("force"):
+        text += "; beside a master too (--force)"
     if said.until is not None and said.until > at:
         text += f"; looks again in {clock(said.until - at)}"
     breaker = said.breaker or {}
@@ -143,52 +156,86 @@ def _queues(found: Overview) -> str:
     return " · ".join(parts)
 
 
-def config_lines(found: Overview) -> list[str]:
-    """A table of the configs, each with what it waits for: below it, or beside it where there are many."""
+def config_lines(found: Overview, width: int | None = None, height: int | None = None) -> list[str]:
+    """A table of the configs, each with what it waits for below it; or beside it, where lines are few."""
     if not found.configs:
         return ["no config: `ringrift training-loop --config hex8:2` begins one"]
-    rows = [_row(one) for one in found.configs]
-    head = ("config", "run", "stage", "there", "needed", "when", "champion")
-    wide = [max(len(row[n]) for row in [head, *rows]) for n in range(len(head))]
-    many = len(rows) > ROOMY
+    lines = _two_each(found)
+    high = len(found.configs) <= ROOMY or (height is not None and len(lines) <= height)
+    return lines if high else _one_each(found, width)
 
-    def line(row: tuple[str, ...]) -> str:
-        right = (3, 5)
-        cells = [
-            cell.rjust(wide[n]) if n in right else cell.ljust(wide[n]) for n, cell in enumerate(row)
-        ]
-        return "  ".join(cells).rstrip()
 
-    text = [line(head) + ("  waits for" if many else "")]
+def _two_each(found: Overview) -> list[str]:
+    """A line of figures for each config, and a sentence below it."""
+    text, *rows = _table([_row(one) for one in found.configs])
+    lines = [text]
     for one, row in zip(found.configs, rows, strict=True):
-        told = _one_line(one.waits_for)
-        if many:
-            text.append(f"{line(row).ljust(sum(wide) + 2 * (len(wide) - 1))}  {told}")
-        else:
-            text += [line(row), f"  waits for {told}"]
+        lines += [row, f"  waits for {_one_line(one.waits_for)}"]
+        lines += [f"  {mark}" for mark in marks(one, found.home)]
+    return lines
+
+
+def _one_each(found: Overview, width: int | None) -> list[str]:
+    """A line for each config: its figures, and as much of the sentence as fits beside them."""
+    rows = [_short_row(one) for one in found.configs]
+    table = _table(rows)
+    if width is not None and max(map(len, table)) + 2 + SAYING > width:
+        table = _table([row[:-1] for row in rows])
+    wide = max(map(len, table))
+    text = [f"{table[0].ljust(wide)}  waits for"]
+    for one, row in zip(found.configs, table[1:], strict=True):
+        text.append(f"{row.ljust(wide)}  {_one_line(one.brief)}")
         text += [f"  {mark}" for mark in marks(one, found.home)]
     return text
 
 
+def _table(rows: list[tuple[str, ...]]) -> list[str]:
+    """The rows in columns, under their heads."""
+    head = ("config", "run", "stage", "there", "needed", "when", "champion")[: len(rows[0])]
+    wide = [max(len(row[n]) for row in [head, *rows]) for n in range(len(head))]
+    right = (3, 5)
+    return [
+        "  ".join(
+            cell.rjust(wide[n]) if n in right else cell.ljust(wide[n]) for n, cell in enumerate(row)
+        ).rstrip()
+        for row in [head, *rows]
+    ]
+
+
 def _row(one: ConfigStatus) -> tuple[str, ...]:
     """config, run, stage, there, needed, when, champion."""
-    run = "-" if one.run is None else f"#{one.run.iteration}"
+    config, run, *figures, champion = _short_row(one)
     if one.run is not None and one.run.state != "open":
         run += f" {one.run.outcome}"
-    have = "" if one.have is None else f"{one.have:.0f}"
-    need = one.unit or "" if one.need is None else f"of {one.need:.0f} {one.unit}"
-    champion = "-"
     if one.champion is not None:
         back = ", rolled back" if one.champion["rolled_back"] is not None else ""
         more = f" ({one.promotions} promotions{back})" if one.promotions > 1 else ""
         champion = f"{one.champion['sha256'][:12]}{more}"
+    return (config, run, *figures, champion)
+
+
+def _short_row(one: ConfigStatus) -> tuple[str, ...]:
+    """The same for a narrow table."""
+    run = "-" if one.run is None else f"#{one.run.iteration}"
+    have = "" if one.have is None else f"{one.have:.0f}"
+    need = one.unit or "" if one.need is None else f"of {one.need:.0f} {one.unit}"
+    champion = "-"
+    if one.champion is not None:
+        more = f" ×{one.promotions}" if one.promotions > 1 else ""
+        back = ", back" if one.champion["rolled_back"] is not None else ""
+        champion = f"{one.champion['sha256'][:12]}{more}{back}"
     stage = BETWEEN.get(one.stage) or TITLES.get(one.stage, one.stage)
     return (one.config, run, stage, have, need, when(one.eta_seconds), champion)
 
 
 def when(seconds: float | None) -> str:
-    """`~2:10`, or nothing where nobody knows."""
-    return "" if seconds is None else f"~{clock(seconds)}"
+    """`~2:10`, `~3 days`, or nothing where nobody knows."""
+    if seconds is None:
+        return ""
+    if seconds >= LONG_SECONDS:
+        hours = seconds / 3600
+        return f"~{hours:.0f} h" if hours < 48 else f"~{hours / 24:.0f} days"
+    return f"~{clock(seconds)}"
 
 
 def marks(one: ConfigStatus, home: str) -> list[str]:
@@ -258,6 +305,8 @@ def _stage_lines(one: ConfigStatus) -> list[str]:
         units = f"{stage.units_done}/{stage.units}"
         took = clock(stage.seconds) if stage.seconds else ""
         figures = figures_text(stage, one.run.gates)
+        if stage.failures:
+            figures += f"; {stage.failures} of {stage.attempts} attempts failed"
         text.append(
             f"    {TITLES[stage.stage]:<11} {stage.state:<8} {units:>7} {took:>8}  {figures}".rstrip()
         )

@@ -57,6 +57,9 @@ class StageStatus:
     state: str
     units: int
     units_done: int
+    #: Claims of its units so far, and how many of them failed or went silent.
+    attempts: int
+    failures: int
     #: Wall seconds from the first claim to the end, or to now.
     seconds: float
     #: Figures summed over units (games, positions), or of its one unit.
@@ -83,6 +86,8 @@ class RunStatus:
     stage: str | None
     #: One sentence with figures.
     waits_for: str
+    #: The same without those of `have` and `need`, for a line beside them.
+    brief: str
     #: How much of that is there, and how much is needed; None once it is closed.
     have: float | None
     need: float | None
@@ -125,6 +130,7 @@ def run_status(tx: Tx, run: RunRow, workers: Mapping[str, Capacity] | None = Non
     if run.state == runs.OPEN:
         current = next((s for s in found if s.state not in (DONE, ABANDONED)), None)
     own = [] if current is None else by_stage[current.stage]
+    sentence, brief = _sentence(run, current, own, gates, known)
     return RunStatus(
         run_id=run.id,
         config=run.config,
@@ -135,7 +141,8 @@ def run_status(tx: Tx, run: RunRow, workers: Mapping[str, Capacity] | None = Non
         opened_at=run.opened_at,
         closed_at=run.closed_at,
         stage=None if current is None else current.stage,
-        waits_for=_sentence(run, current, own, gates, known),
+        waits_for=sentence,
+        brief=brief,
         have=None if current is None else current.amount.have,
         need=None if current is None else current.amount.need,
         unit=None if current is None else current.amount.unit,
@@ -190,6 +197,8 @@ def stage_status(stage: str, rows: Sequence[StageRow], known: _Known) -> StageSt
         state=state,
         units=len(rows),
         units_done=len(done),
+        attempts=sum(row.attempt for row in rows),
+        failures=sum(row.failures for row in rows),
         seconds=seconds,
         figures=figures,
         amount=amount,
@@ -329,11 +338,14 @@ def _sentence(
     own: Sequence[StageRow],
     gates: Sequence[dict[str, Any]],
     known: _Known,
-) -> str:
+) -> tuple[str, str]:
+    """What a run waits for, and the same in brief."""
     if stage is None:
         if run.state == runs.CLOSED:
-            return f"nothing: run {run.iteration} is closed ({run.outcome}: {run.reason})"
-        return "the reconciler, to issue its next stage"
+            text = f"nothing: run {run.iteration} is closed ({run.outcome}: {run.reason})"
+        else:
+            text = "the reconciler, to issue its next stage"
+        return text, text
     if stage.state == WAITING:
         before = [row for row in own if row.error]
         again = f"; again after: {before[0].error}" if before else ""
@@ -341,13 +353,18 @@ def _sentence(
         there = f"; {have:.0f} of {need:.0f} {unit} are there" if have and need else ""
         queue = QUEUE_OF[stage.stage]
         hands = _hands(stage.stage, known)
-        return f"a {queue} worker ({hands}) that {DOING[stage.stage]}{there}{again}"
-    text = _progress(stage, own, gates)
+        text = f"a {queue} worker ({hands}) that {DOING[stage.stage]}"
+        return f"{text}{there}{again}", f"{text}{again}"
+    amount, more = _progress(stage, own, gates)
+    brief = more.lstrip(" ,") or amount
+    if brief.startswith("("):
+        brief = brief[1:].replace(")", "", 1)
     left = any(row.state == PENDING for row in own)
     if stage.units > 1 and left and not any(row.state == RUNNING for row in own):
         queue = QUEUE_OF[stage.stage]
-        text += f"; no worker is at it (queue {queue}: {_hands(stage.stage, known)})"
-    return text
+        nobody = f"no worker is at it (queue {queue}: {_hands(stage.stage, known)})"
+        return f"{amount}{more}; {nobody}", f"{nobody}; {brief}"
+    return amount + more, brief
 
 
 def _hands(stage: str, known: _Known) -> str:
@@ -358,36 +375,36 @@ def _hands(stage: str, known: _Known) -> str:
     return f"{found.busy} of {found.slots} slots busy"
 
 
-def _progress(stage: StageStatus, own: Sequence[StageRow], gates: Sequence[dict[str, Any]]) -> str:
-    """A running stage with its figures."""
+def _progress(
+    stage: StageStatus, own: Sequence[StageRow], gates: Sequence[dict[str, Any]]
+) -> tuple[str, str]:
+    """A running stage: its amount in words, and what else there is to say; together a sentence."""
     figures = stage.figures
     match stage.stage:
         case "selfplay":
             done, planned = figures.get("games", 0), figures["planned_games"]
             rate = done / stage.seconds if stage.seconds > 0 else 0.0
-            text = (
-                f"{planned} selfplay games: {done} there "
-                f"({stage.units_done} of {stage.units} shards), {rate:.1f} games/s, "
+            more = (
+                f" ({stage.units_done} of {stage.units} shards), {rate:.1f} games/s, "
                 f"{figures.get('positions', 0)} positions"
             )
             if not done and figures.get("evaluations"):
-                text += f", the first games are under way ({figures['evaluations']} evaluations)"
-            return text
+                more += f", the first games are under way ({figures['evaluations']} evaluations)"
+            return f"{planned} selfplay games: {done} there", more
         case "sync" if "of" in figures:
-            return f"{figures['of']} shards to be taken in: {figures['shards']} there"
+            return f"{figures['of']} shards to be taken in: {figures['shards']} there", ""
         case "parity" if "moves" in figures:
             return (
-                f"the parity gate: {figures['games']} of {figures['of']} games, "
-                f"{figures['moves']} moves compared with the oracle"
+                f"the parity gate: {figures['games']} of {figures['of']} games",
+                f", {figures['moves']} moves compared with the oracle",
             )
         case "export" if "games" in figures:
-            return (
-                f"the dataset: {figures['games']} games of {figures['shards']} shards read, "
-                f"of {stage.amount.need:.0f} at most"
-            )
+            read = f"{figures['games']} games of {figures['shards']} shards read"
+            return f"the dataset: {read}, of {stage.amount.need:.0f} at most", ""
         case "train" if "step" in figures:
             return (
-                f"training: step {figures['step']} of {figures['of']}, loss {figures['loss']:.3f}"
+                f"training: step {figures['step']} of {figures['of']}",
+                f", loss {figures['loss']:.3f}",
             )
         case "evaluate":
             each = ", ".join(
@@ -397,6 +414,9 @@ def _progress(stage: StageStatus, own: Sequence[StageRow], gates: Sequence[dict[
             )
             under_way = sum((r.progress or {}).get("games", 0) for r in own if r.state == RUNNING)
             more = f"; {under_way} more games are over in running tasks" if under_way else ""
-            return f"the gates: {each}{more}"
+            return "the gates:", f" {each}{more}"
         case _:
-            return f"the stage that {DOING[stage.stage]}: at work for {stage.seconds:.0f} s"
+            return (
+                f"the stage that {DOING[stage.stage]}: at work for {stage.seconds:.0f} s",
+                "",
+            )

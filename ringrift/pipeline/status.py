@@ -45,8 +45,10 @@ class ConfigStatus:
     config: str
     #: The stage of its open run, or one of `pipeline.waits`.
     stage: str
-    #: One sentence with figures; how much is there, how much is needed; seconds until then.
+    #: One sentence with figures; the same without those that follow; how much is there, how much is
+    #: needed; seconds until then.
     waits_for: str
+    brief: str
     have: float | None
     need: float | None
     unit: str | None
@@ -138,6 +140,7 @@ def config_status(
         config=config,
         stage=waits.stage,
         waits_for=waits.waits_for,
+        brief=waits.brief,
         have=waits.have,
         need=waits.need,
         unit=waits.unit,
@@ -167,15 +170,16 @@ def wait_of(
     """What a config waits for: its open run, else what there is between two."""
     decision = looked.decisions.get(config)
     if run is not None and run.state == runs.OPEN:
-        text = run.waits_for
+        text, brief = run.waits_for, run.brief
         sent = {} if decision is None else decision.figures
         if run.stage == "selfplay" and not run.at_work and sent.get("shards_sent") is not None:
-            text += f"; {sent['shards_sent']} of its shards are in the queue"
-            text += f", {sent['shards_left']} come later" if sent["shards_left"] else ""
+            more = f"; {sent['shards_sent']} of its shards are in the queue"
+            more += f", {sent['shards_left']} come later" if sent["shards_left"] else ""
+            text, brief = text + more, brief + more
         if run.stage in BEFORE_TRAINING and not training.due:
             text += f"; then {training.reason}"
         stage = run.stage or "reconcile"
-        return Wait(stage, text, run.have, run.need, run.unit, run.eta_seconds)
+        return Wait(stage, text, run.have, run.need, run.unit, run.eta_seconds, short=brief)
     settings = ctx.settings.of(Config.parse(config))
     around = Around(
         now=now,

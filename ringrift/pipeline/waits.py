@@ -32,6 +32,13 @@ class Wait:
     unit: str | None = None
     #: Seconds, None where nothing tells.
     eta_seconds: float | None = None
+    #: The sentence without those figures, where they stand in it.
+    short: str | None = None
+
+    @property
+    def brief(self) -> str:
+        """What is waited for, for a line in which the figures stand already."""
+        return self.waits_for if self.short is None else self.short
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,7 @@ def between(config: str, last: RunRow | None, training: Trigger, around: Around)
         training.need,
         training.unit,
         eta,
+        short=found.waits_for,
     )
 
 
@@ -105,10 +113,12 @@ def _who(config: str, last: RunRow | None, around: Around) -> Wait:
     by_hand = f"`ringrift training-loop --config {config}`"
     master = around.master and around.listed
     working = _working(around)
+    if master and around.auto:  # it looks every few seconds, whatever another one does beside it
+        found = _of_master(last, around)
+        if not working or found.stage != FINISHED:
+            return found
     if working:
         return _of_loop(config, working[0], around)
-    if master and around.auto:
-        return _of_master(last, around)
     back = next((row for row in around.loops if row.state == loops.DEFERRED), None)
     if back is not None:  # and the master does not work on this config
         return Wait(

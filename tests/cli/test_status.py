@@ -63,6 +63,34 @@ def test_twelve_configs_are_a_line_each():
     ctx.ledger.close()
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_twelve_configs_say_what_they_wait_for_on_a_small_screen(width):
+    """24 lines of 80 columns have the figures of each, uncut, and how its wait begins, whatever its champions are."""
+    names = [str(config) for config in ALL_CONFIGS]
+    begun(names, closed=["hex8:2", "hexagonal:2"]).ledger.close()
+    ctx = begun(names, closed=["hex8:2"])
+    text = screen(overview(ctx, NONE), width, 24)
+    print("\n".join(text))
+    assert len(text) <= 24
+    assert max(len(line) for line in text) <= width
+    [head] = [line for line in text if line.startswith("config ")]
+    rows = [line for line in text if line.partition(" ")[0] in names]
+    assert len(rows) == 12
+    assert all("of 20 games" in row for row in rows)
+    assert {row[head.index("waits for") :][:12] for row in rows} == {"a gpu worker"}
+    ctx.ledger.close()
+
+
+def test_twelve_configs_have_two_lines_each_on_a_high_screen():
+    """Where there is room for it, every sentence begins at the left edge."""
+    ctx = begun([str(config) for config in ALL_CONFIGS])
+    text = screen(overview(ctx, NONE), 100, 36)
+    assert len(text) <= 36
+    assert sum(line.startswith("  waits for a gpu worker (none is up) that") for line in text) == 12
+    assert len(screen(overview(ctx, NONE), 100, 24)) <= 24
+    ctx.ledger.close()
+
+
 def test_the_json_says_for_each_config_what_a_program_wants(capsys):
     """stage, waits_for, have, need, unit, eta_seconds; without a broker, and said so."""
     begun(["hex8:2"]).ledger.close()

@@ -134,3 +134,13 @@ def test_a_deferred_loop_leaves_its_configs_to_the_master():
     found = between("hex8:2", REJECTED, ENOUGH, aside)
     assert found.stage == "deferred"
     assert "stepped back: host:2 holds the master lease" in found.waits_for
+
+
+@pytest.mark.parametrize("row", [loop(loops.RUNNING), loop(loops.COOLDOWN, until=NOW + 40)])
+def test_a_loop_forced_beside_the_master_does_not_keep_its_configs_waiting(row):
+    """The master opens the next run at its next look, though the other one rests; what it has done, that one may do."""
+    found = between("hex8:2", REJECTED, ENOUGH, dataclasses.replace(MASTER, loops=[row]))
+    assert "the master's next look" in found.waits_for
+    done = dataclasses.replace(MASTER, loops=[row], max_iterations=2)
+    found = between("hex8:2", REJECTED, ENOUGH, done)
+    assert "continuous loop" in found.waits_for
