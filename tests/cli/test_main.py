@@ -154,7 +154,14 @@ def test_whatever_asks_for_an_end_is_heard(tmp_path, number):
     """Ctrl-C, `kill` and a closed terminal end a command in order."""
     command = [sys.executable, "-m", "ringrift", "broker", "start"]
     environ = {**os.environ, "RINGRIFT_HOME": str(tmp_path)}
-    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as started:
+    before = signal.signal(
+        signal.SIGHUP, signal.SIG_DFL
+    )  # under nohup it is ignored, by children too
+    try:
+        started = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    with started:
         assert started.stdout.readline().startswith("broker at")
         started.send_signal(number)
         assert "stopped" in started.stdout.read()
