@@ -17,6 +17,7 @@ from celery.beat import Scheduler
 from celery.utils.log import get_logger
 
 from ringrift.broker.address import broker_address, client_of
+from ringrift.celery_look import lists_of
 from ringrift.errors import RingRiftError
 from ringrift.pipeline.lease import Lease
 from ringrift.settings.home import home
@@ -104,9 +105,9 @@ class LeasedScheduler(Scheduler):
 
 
 def _waiting(producer: Any, queue: str) -> int:
-    """Messages that wait where those of beat do, which have no priority; 0 while the broker does not say."""
+    """Messages of a queue that wait; 0 while the broker does not say."""
     try:
-        return int(producer.channel.client.llen(queue))
+        return sum(int(producer.channel.client.llen(name)) for name in lists_of(queue))
     except (redis.RedisError, OSError):
         return 0
 

@@ -14,7 +14,7 @@ from kombu import Exchange, Queue
 
 from ringrift.broker.address import BrokerAddress
 from ringrift.errors import BadInput
-from ringrift.pipeline.queues import CONTROL, QUEUES
+from ringrift.pipeline.queues import CLOCK, CONTROL, QUEUES
 from ringrift.settings.profiles import covers
 from ringrift.settings.settings import Settings
 
@@ -130,6 +130,7 @@ def beat_entries(settings: Settings) -> dict[str, dict[str, Any]]:
             "schedule": seconds,
             "options": {
                 "queue": row.queue,
+                "priority": CLOCK,
                 "expires": seconds * row.expires + CLOCK_SECONDS,
                 "ignore_result": True,
             },

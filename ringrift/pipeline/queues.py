@@ -23,3 +23,7 @@ URGENT, HEAVY, LIGHT = 0, 3, 6
 #: Matches beside the runs take turns with selfplay: shards are sent for as long as there are any, so behind them no
 #: match would ever be played.
 BESIDE: Final = LIGHT
+
+#: What the clock asks for, in whichever queue, yields to the work of runs: on a machine that does not keep up ticks
+#: gather, which are dropped when they are late, and a promotion would wait behind a hundred of them.
+CLOCK: Final = 9
