@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ringrift.cli.watch import clock, figures_text, gate_text
@@ -22,8 +24,11 @@ def say_opened(run: RunRow) -> None:
     )
 
 
-def say_summary(ctx: Context, closed: Sequence[RunRow]) -> None:
-    """One screen about the runs that were closed, and how to go on."""
+def say_summary(ctx: Context, closed: Sequence[RunRow], again: str, *also: str) -> None:
+    """One screen about the runs that were closed, and the command that goes on as this one did.
+
+    also: more words of it, empty ones left out.
+    """
     from ringrift.pipeline.status import run_status
 
     for row in closed:
@@ -32,12 +37,13 @@ def say_summary(ctx: Context, closed: Sequence[RunRow]) -> None:
         print()
         print("\n".join(summary_lines(ctx, run, row)))
     if closed:
-        board, _, players = closed[-1].config.partition(":")
-        print(
-            "\nto go on: ringrift training-loop "
-            f"--board-type {board} --num-players {players} --minutes 30   "
-            "to look: ringrift status"
-        )
+        command = " ".join(filter(None, (again, *also)))
+        print(f"\nto go on: {command}   to look: ringrift status")
+
+
+def said_settings(file: Path | None) -> str:
+    """The option that named the settings, as it was typed; empty where none did."""
+    return "" if file is None else f"--settings {shlex.quote(str(file))}"
 
 
 def summary_lines(ctx: Context, run: RunStatus, row: RunRow) -> list[str]:

@@ -42,7 +42,7 @@ def run(
     Exit 0 with a promoted model, or, in later calls, with the evidence against the candidate; 3 when the time ran out
     (the same command goes on from there), 130 at Ctrl-C, which loses nothing.
     """
-    from ringrift.cli.loop_report import say_opened, say_summary
+    from ringrift.cli.loop_report import said_settings, say_opened, say_summary
     from ringrift.cli.stack import Stack
     from ringrift.cli.training_loop import quiet_logs, through_queue
     from ringrift.cli.up import announce, warm_up
@@ -78,7 +78,7 @@ def run(
                 watcher.show(row.id)
 
             closed = run_loop(ctx, loop, through_queue(), opened, watcher.waits)
-    say_summary(ctx, closed)
+    say_summary(ctx, closed, "ringrift run", said_settings(settings_file))
     if any(row.outcome == runs.FAILED for row in closed):
         return 1
     if first and not _has_champion(ctx):

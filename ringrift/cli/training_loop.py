@@ -60,7 +60,7 @@ def training_loop(
     iterations were closed (promoted or not), 1 when a run had to be given up, 3 when the time ran out
     before the first was closed, 130 at Ctrl-C: nothing is lost, the same command goes on.
     """
-    from ringrift.cli.loop_report import say_opened, say_summary
+    from ringrift.cli.loop_report import said_settings, say_opened, say_summary
     from ringrift.cli.watch import Watcher
     from ringrift.pipeline.context import open_context
     from ringrift.pipeline.services import real_services
@@ -98,7 +98,11 @@ def training_loop(
             watcher.show(run.id)
 
         closed = run_loop(ctx, loop, drive, opened, watcher.waits)
-    say_summary(ctx, closed)
+    if closed:
+        board, _, players = closed[-1].config.partition(":")
+        again = f"ringrift training-loop --board-type {board} --num-players {players} --minutes 30"
+        how = "--in-process" if in_process else ""
+        say_summary(ctx, closed, again, how, said_settings(settings_file))
     return 1 if any(run.outcome == runs.FAILED for run in closed) else 0
 
 

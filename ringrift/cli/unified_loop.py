@@ -37,13 +37,13 @@ def unified_loop(
     iterations were closed, 1 when a run had to be given up, 130 at Ctrl-C: nothing is lost, the same command goes on.
     """
     from ringrift.pipeline.legacy import check_opt_in, in_sequence
-    from ringrift.settings.switches import refuse_local_work
+    from ringrift.settings.switches import UNIFIED_LOOP_LEGACY, refuse_local_work
 
     check_opt_in()
     refuse_local_work("ringrift unified-loop")
     if not start:
         raise BadInput("ringrift unified-loop does nothing without --start")
-    from ringrift.cli.loop_report import say_opened, say_summary
+    from ringrift.cli.loop_report import said_settings, say_opened, say_summary
     from ringrift.cli.training_loop import quiet_logs
     from ringrift.cli.watch import Watcher
     from ringrift.configs import Config
@@ -75,5 +75,7 @@ def unified_loop(
             watcher.show(run.id)
 
         closed = run_loop(ctx, loop, in_sequence, opened, watcher.waits)
-    say_summary(ctx, closed)
+    again = f"{UNIFIED_LOOP_LEGACY}=1 ringrift unified-loop --start"
+    which = " ".join(f"--config {config}" for config in loop.configs)
+    say_summary(ctx, closed, again, which, said_settings(settings_file))
     return 1 if any(run.outcome == runs.FAILED for run in closed) else 0
