@@ -1,6 +1,7 @@
 """What documents tell a person to type: commands with options that they have, keys that settings have."""
 
 import importlib
+import importlib.util
 import re
 import shlex
 from functools import cache
@@ -75,6 +76,43 @@ def test_a_wrong_option_is_found():
         "ringrift queue explode",
         "ringrift upp",
     ]
+
+
+#: `python -m module …`, and `make target`.
+MODULE = re.compile(r"python -m ((?:ringrift|benchmarks|tests)[a-z_.]*)([^`\n]*)")
+TARGET = re.compile(r"(?:`|^)make ([a-z]+)", re.MULTILINE)
+
+
+def wrong_modules(text):
+    """What of the modules that are typed there is not: they themselves, or words of theirs in no source beside them."""
+    wrong = []
+    for name, rest in MODULE.findall(text):
+        found = importlib.util.find_spec(name)
+        if found is None:
+            wrong.append(name)
+            continue
+        file = Path(found.origin)
+        folder = file.parent
+        sources = folder.rglob("*.py") if file.name == "__init__.py" else folder.glob("*.py")
+        options = {word for one in sources for word in re.findall(r"--[a-z-]+", one.read_text())}
+        asked = re.findall(r"--[a-z-]+", END.split(rest.strip())[0])
+        wrong += [f"{name} {word}" for word in asked if word not in options]
+    return wrong
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_modules_and_targets_are_there(page):
+    """Every `python -m` of a page is a module of ours with such options, every `make` a target."""
+    text = page.read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert wrong_modules(text) == []
+    assert set(TARGET.findall(text)) - targets == set()
+
+
+def test_a_wrong_module_is_found():
+    """A module and an option that there are not are named."""
+    text = "python -m benchmarks.ruless\npython -m benchmarks.rules --markdwon  # a table"
+    assert wrong_modules(text) == ["benchmarks.ruless", "benchmarks.rules --markdwon"]
 
 
 def _keys(section, path=""):
