@@ -84,6 +84,21 @@ def test_export(shard: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert games[0].seats[0] != SeatAgent("random")
 
 
+def test_export_of_a_config_with_settings_of_its_own(
+    shard: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What per_config says of the config decides how many games are held out."""
+
+    def held(share: float) -> int:
+        own = f'{{"hex8:2": {{training: {{heldout_fraction: {share}}}}}}}'
+        monkeypatch.setenv("RINGRIFT__PER_CONFIG", own)
+        arguments = ["--config", "hex8:2", "--out", str(tmp_path), "--json"]
+        assert run(["data", "export", str(shard), *arguments]) == 0
+        return int(json.loads(capsys.readouterr().out)["heldout_games"])
+
+    assert held(0.01) < held(0.5)
+
+
 def test_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Missing and empty places are one line and exit code 2."""
     assert run(["data", "stats", str(tmp_path / "none")]) == 2
