@@ -14,11 +14,14 @@ from ringrift.pipeline.orchestrator import advance
 from ringrift.pipeline.queues import BESIDE
 from ringrift.pipeline.told_waits import Sayings
 from workers.context import context, master
-from workers.cpu import run_hooks
+from workers.hook_calls import HookCalls
 from workers.stage import work
 
 #: What the log of this process has been told of each config.
 _sayings = Sayings()
+
+#: Asks the cpu worker for hooks.
+_call_hooks = HookCalls(app)
 
 
 @app.task(name="control.tick", ignore_result=True)
@@ -61,8 +64,7 @@ def relay(fence: int) -> None:
         hooks.register(ctx)
         router = event_router.wire_pipeline_events(auto_trigger=True)
         event_router.relay(ctx.ledger, router, fence=ctx.fence)
-        if hooks.due(ctx):  # dropped where the cpu worker is busy for longer: it is asked again
-            run_hooks.apply_async(expires=ctx.settings.cluster.tick_interval_seconds)
+        _call_hooks(ctx)
 
 
 @app.task(name="control.maintain", ignore_result=True)

@@ -176,13 +176,13 @@ def by_queue(ctx: Context) -> tuple[Hold, Callable[[], Holder | None], Carry]:
     from ringrift.broker.address import REACH_SECONDS, broker_address, check_reachable, client_of
     from ringrift.celery import loaded
     from ringrift.celery_queues import broker_queues
-    from ringrift.cli.hook_calls import HookCalls
     from ringrift.pipeline.carrying import by_workers
     from ringrift.pipeline.continuous import NAME
     from ringrift.pipeline.dispatcher import current_dispatcher
     from ringrift.pipeline.hold import BrokerSilent, LeaseHold
     from ringrift.pipeline.lease import Lease, read_lease
     from ringrift.pipeline.upkeep import kept_up
+    from workers.hook_calls import HookCalls
 
     check_reachable(broker_address(ctx.home))
     sender = loaded()

@@ -135,10 +135,10 @@ def through_queue() -> Drive:
     """The queue's dispatcher; BadInput naming the ways to a broker where there is none."""
     from ringrift.broker.address import broker_address, check_reachable
     from ringrift.celery import loaded
-    from ringrift.cli.hook_calls import HookCalls
     from ringrift.pipeline.dispatcher import current_dispatcher
     from ringrift.pipeline.single import through
     from ringrift.settings import home
+    from workers.hook_calls import HookCalls
 
     check_reachable(broker_address(home()))
     calls = HookCalls(loaded())

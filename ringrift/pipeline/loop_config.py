@@ -44,6 +44,8 @@ class LoopConfig:
         for one in self.configs:
             if isinstance(one, str) or not isinstance(one, Sequence) or len(one) != 2:
                 raise BadInput(f"configs: expected pairs such as ('hex8', 2), not {one!r}")
+        pairs = tuple((board, players) for board, players in self.configs)
+        object.__setattr__(self, "configs", pairs)  # a list is as good, and equal
         for config in self.parsed():
             check_engine(self.selfplay_engine, config)
         games = self.selfplay_games_per_iteration

@@ -531,6 +531,7 @@ def test_a_loop_config_as_the_ecosystem_writes_it():
         force=False,
     )
     assert asked.parsed() == LoopConfig().parsed() == (HEX8, SQUARE8)
+    assert len({asked, LoopConfig()}) == 1
     assert LoopConfig().as_dict() == asked.as_dict()
 
 

@@ -1,19 +1,25 @@
-"""Asking the cpu worker to run hooks, from a loop that works through the queue: there may be no beat that does."""
+"""Asking the cpu worker to run hooks: the master's relay does, and each loop that works through the queue."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from ringrift.pipeline.context import Context
+from kombu.exceptions import OperationalError
+from redis import RedisError
 
-#: Seconds that a call waits for the worker; none follows where the loop ends with what it tells of.
+from ringrift.pipeline import hooks
+from ringrift.pipeline.context import Context
+from ringrift.pipeline.dispatcher import NotHandedOver
+from ringrift.store.events import last_number
+
+#: Seconds that a call waits for a worker that is busy: a loop may end with the event that it is for, and an export
+#: takes longer than a tick.
 PATIENT_SECONDS: Final = 3600.0
 
 
 class HookCalls:
-    """Asks where an event waits for a hook: at once of a new event, else as often as the master's relay does."""
+    """Asks where an event waits for a hook: for each new event, and beside them once in a tick."""
 
     def __init__(self, sender: Any) -> None:
         """``sender``: the app (`ringrift.celery.loaded`)."""
@@ -23,13 +29,6 @@ class HookCalls:
 
     def __call__(self, ctx: Context) -> None:
         """Ask if it is time to. Raises NotHandedOver where the broker is away."""
-        from kombu.exceptions import OperationalError
-        from redis import RedisError
-
-        from ringrift.pipeline import hooks
-        from ringrift.pipeline.dispatcher import NotHandedOver
-        from ringrift.store.events import last_number
-
         if not hooks.due(ctx):
             return
         with ctx.ledger.read() as tx:
