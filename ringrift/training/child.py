@@ -21,7 +21,7 @@ from ringrift.errors import BadInput, RingRiftError
 
 _PR_SET_PDEATHSIG: Final = 1
 
-#: Seconds that a training whose parent is gone has to write its state; one that hangs is ended then.
+#: Seconds that a training that is to end has to write its state before it is killed; without a parent it ends itself.
 GRACE_SECONDS: Final = 20.0
 
 #: Seconds between two looks at the parent.

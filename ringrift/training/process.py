@@ -14,6 +14,7 @@ from typing import Any, Final, TextIO
 
 from ringrift.errors import BadInput, Interrupted, NotReached, RingRiftError
 from ringrift.nets.files import write_aside
+from ringrift.training.child import GRACE_SECONDS
 from ringrift.training.result import (
     FolderInUse,
     LossDiverged,
@@ -25,8 +26,6 @@ from ringrift.training.spec import TrainSpec
 
 #: Seconds between two looks at the child.
 POLL_SECONDS: Final = 0.25
-#: Seconds a child has to write its state and end before it is killed.
-GRACE_SECONDS: Final = 20.0
 
 _ERRORS: Final[dict[str, type[RingRiftError]]] = {
     cls.__name__: cls for cls in (BadInput, Interrupted, NotReached, FolderInUse, LossDiverged)
