@@ -109,7 +109,7 @@ class Solver:
     def _position(self, state: NDArray[np.uint16]) -> Position:
         scalars = state[0, k.F_SCALAR]
         seat = int(scalars[k.S_PLAYER])
-        # the last actor may decide between two that are level (rules §16)
+        # who moved last may decide between two that are level (rules §14, 5d)
         key = (int(hash_state(state, 0)), int(scalars[k.S_LAST]), seat)
         known = self._known.get(key)
         if known is not None:
