@@ -9,6 +9,9 @@ import typer
 from ringrift.cli.options import Json
 from ringrift.errors import NegativeVerdict
 
+#: Faults of a damaged database file that are printed.
+SHOWN = 10
+
 app = typer.Typer(help="Compute again what the ledger says.", no_args_is_help=True)
 
 
@@ -25,10 +28,16 @@ def verify(as_json: Json = False) -> None:
     """
     from ringrift.pipeline.context import open_context
     from ringrift.store import blobs, games, models, runs
+    from ringrift.store.engine import CURE
+    from ringrift.store.verify import INTEGRITY
     from ringrift.store.verify import verify as compare
 
     ctx = open_context()
     found = compare(ctx.ledger, ctx.blobs)
+    if any(one.name == INTEGRITY for one in found):
+        for one in found[:SHOWN]:
+            typer.echo(str(one))
+        raise NegativeVerdict(f"the ledger cannot be relied on: {CURE}")
     with ctx.ledger.read() as tx:
         counts = {
             "runs": len(runs.all_runs(tx)),

@@ -35,11 +35,11 @@ from ringrift.cli.joining import await_broker, check_settings, note_settings, se
 from ringrift.cli.roles import CELERY, DECIDING, RINGRIFT, Parts, Role
 from ringrift.errors import BadInput
 from ringrift.settings.home import DATABASE, prepare_home
-from ringrift.settings.secrets import BROKER_URL, secret
+from ringrift.settings.secrets import BROKER_URL, DATABASE_URL, secret
 from ringrift.settings.settings import Settings
 from ringrift.settings.switches import DISABLE_LOCAL_TASKS, switched_on
 from ringrift.store.blobs import BlobStore
-from ringrift.store.engine import check_file, identity
+from ringrift.store.engine import check_file, check_whole, identity
 
 #: Locked by the process that runs broker and workers, in its state directory.
 LOCK = "up.lock"
@@ -140,6 +140,8 @@ class Stack:
         try:
             self._take_parts()
             if self.joined is None:
+                if not secret(DATABASE_URL, self._environ):
+                    check_whole(self.home / DATABASE)
                 note_settings(self.home, self.settings)
                 prepare()
                 BlobStore(self.home).sweep()  # half files of a process that was killed

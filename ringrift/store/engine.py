@@ -39,6 +39,9 @@ NETWORK_FILE_SYSTEMS = frozenset(
     | {"fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "fuse.gcsfuse", "fuse.rclone", "fuse.juicefs"}
 )
 
+#: What to do about a damaged file.
+CURE = "its file is damaged: put a copy back, or save its rows with `sqlite3 FILE .recover`"
+
 #: Marks a connection's next transaction as one that writes.
 WRITES = "ringrift_writes"
 
@@ -164,6 +167,30 @@ def check_file(path: Path, before: tuple[int, int] | None) -> None:
             f"the ledger {path} was removed or replaced while it was in use, so nothing is written:"
             " stop what works with it, put the file back, and start again"
         )
+
+
+def is_damage(text: str) -> bool:
+    """Whether what SQLite says means that a file's content is wrong, and no waiting cures it."""
+    return "malformed" in text or "not a database" in text
+
+
+def damage_of(path: Path) -> str | None:
+    """What is wrong with the pages of a database file, None where nothing is. Reads all of it: 0.5 s for 200 MB."""
+    if not path.exists():
+        return None
+    try:
+        with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000)) as connection:
+            found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.DatabaseError as error:
+        found = str(error) if is_damage(str(error)) else "ok"  # whoever opens it says what it is
+    return None if found == "ok" else " ".join(found.split())
+
+
+def check_whole(path: Path) -> None:
+    """Raise BadInput where a database file is damaged: who went on would write into it, and give up its runs."""
+    fault = damage_of(path)
+    if fault is not None:
+        raise BadInput(f"the ledger {path} cannot be used: {fault}; {CURE}")
 
 
 def _open_postgresql(url: sa.URL) -> Engine:

@@ -113,8 +113,10 @@ def _one_line() -> Iterator[None]:
         yield
     except DatabaseError as error:
         text = str(error.orig)
-        if isinstance(error, OperationalError) or "malformed" in text or "not a database" in text:
-            raise BadInput(f"the ledger cannot be used: {text.splitlines()[0]}") from error
+        damaged = engines.is_damage(text)
+        if isinstance(error, OperationalError) or damaged:
+            cure = f"; {engines.CURE}" if damaged else ""
+            raise BadInput(f"the ledger cannot be used: {text.splitlines()[0]}{cure}") from error
         raise
 
 

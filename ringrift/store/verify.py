@@ -24,6 +24,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import sqlalchemy as sa
 import zstandard
@@ -34,8 +35,12 @@ from ringrift.rules.records import RecordReader
 from ringrift.store import events as outbox
 from ringrift.store import games, ids, matches, models, nodes, runs, stages
 from ringrift.store.blobs import BlobStore, file_sha256
+from ringrift.store.engine import damage_of
 from ringrift.store.ledger import Ledger, Tx
 from ringrift.store.schema import evaluations, events
+
+#: Name of what the database's own check finds.
+INTEGRITY: Final = "integrity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +61,15 @@ class Disagreement:
 
 def verify(ledger: Ledger, blobs: BlobStore) -> list[Disagreement]:
     """Compute everything again, over one snapshot of the ledger."""
+    fault = damage_of(Path(str(ledger.engine.url.database))) if ledger.local else None
+    if fault is not None:
+        return [Disagreement("database", INTEGRITY, "ok", fault)]
     with ledger.read() as tx:
+        database = list(_database(tx))
+        if any(one.name == INTEGRITY for one in database):
+            return database  # nothing else that it says can be relied on
         return [
-            *_database(tx),
+            *database,
             *_runs(tx),
             *_stages(tx),
             *_shards(tx, blobs),
@@ -75,9 +86,11 @@ def verify(ledger: Ledger, blobs: BlobStore) -> list[Disagreement]:
 def _database(tx: Tx) -> Iterator[Disagreement]:
     if tx.conn.dialect.name != "sqlite":
         return
-    for row in tx.conn.exec_driver_sql("PRAGMA integrity_check"):
-        if row[0] != "ok":
-            yield Disagreement("database", "integrity", "ok", str(row[0]))
+    damage = [str(row[0]) for row in tx.conn.exec_driver_sql("PRAGMA integrity_check")]
+    for fault in damage if damage != ["ok"] else ():
+        yield Disagreement("database", INTEGRITY, "ok", " ".join(fault.split()))
+    if damage != ["ok"]:  # the keys may not even be there to be read
+        return
     for row in tx.conn.exec_driver_sql("PRAGMA foreign_key_check"):
         yield Disagreement("database", f"{row[0]} row {row[1]}", f"a row in {row[2]}", "none")
 

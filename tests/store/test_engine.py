@@ -5,7 +5,10 @@ import shutil
 import pytest
 
 from ringrift.errors import BadInput
+from ringrift.store.blobs import BlobStore
+from ringrift.store.engine import check_whole
 from ringrift.store.ledger import Fence, newest_fence, open_ledger, take_fence
+from ringrift.store.verify import verify
 
 
 @pytest.mark.parametrize("how", ["removed", "replaced"])
@@ -44,4 +47,29 @@ def test_no_new_ledger_beside_the_files_of_an_old_one(tmp_path, left):
     ledger = open_ledger(tmp_path)
     with ledger.read() as tx:
         assert newest_fence(tx, "master") == 0
+    ledger.close()
+
+
+def test_a_damaged_file_is_said_to_be_one(tmp_path):
+    """Whoever starts with it is refused, and `verify` names what is wrong with it instead of failing on it."""
+    path = tmp_path / "ringrift.db"
+    check_whole(path)
+    ledger = open_ledger(tmp_path)
+    with ledger.read() as tx:
+        query = "SELECT rootpage FROM sqlite_master WHERE name = 'games'"
+        page = tx.conn.exec_driver_sql(query).scalar_one()
+        size = tx.conn.exec_driver_sql("PRAGMA page_size").scalar_one()
+    ledger.close()
+    check_whole(path)
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * 600)
+    with pytest.raises(
+        BadInput, match=r"ringrift.db cannot be used: .*file is damaged: put a copy"
+    ):
+        check_whole(path)
+    ledger = open_ledger(tmp_path)
+    found = verify(ledger, BlobStore(tmp_path))
+    assert found
+    assert {(one.subject, one.name) for one in found} == {("database", "integrity")}
     ledger.close()
