@@ -53,6 +53,8 @@ def bad_input(
         key=lambda e: (e["type"] not in UNKNOWN, e["type"] == "too_short", len(e["loc"])),
     )
     place: Place = tuple(first["loc"])
+    if first["type"] == "invalid_key":  # pydantic writes it as a text
+        place = (*place[:-1], first["input"])
     *sections, key = place or ("",)
     where = f"{source(place)}: "
     entry = ""
@@ -65,9 +67,8 @@ def bad_input(
         where += f"section {'.'.join(map(str, sections))}: "
     if first["type"] in UNKNOWN:
         what = "key" if sections else "section"
-        said = key if first["type"] == "extra_forbidden" else first["input"]
         return BadInput(
-            f"{where}unknown {what} {shown(said)}: {nearest(str(key), keys_at(model, sections))}"
+            f"{where}unknown {what} {shown(key)}: {nearest(str(key), keys_at(model, sections))}"
         )
     if first["type"] == "missing":
         return BadInput(f"{where}{key!r} is missing")

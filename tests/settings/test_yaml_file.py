@@ -53,6 +53,7 @@ def test_words_and_numbers(text, value):
         ("training: {}\n---\ntraining: {}", "expected a single document in the stream"),
         ("training: {batch_size: \x07}", "is not YAML: unacceptable character #x0007"),
         ("1: 2", "unknown section 1: valid: loop, "),
+        ("~: 2", "unknown section None: valid: loop, "),
         ("training: {2: 3}", "section training: unknown key 2: valid: auto_trigger, "),
         ("per_config: {1: {}}", "per_config: key: expected a text, not 1"),
         ("loop: {configs: [hex8:2, 8]}", "section loop: configs: entry 2: expected a text, not 8"),
