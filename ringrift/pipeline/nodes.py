@@ -141,7 +141,9 @@ def _gone(row: NodeRow, now: float, dead: Callable[[str], bool]) -> str | None:
     """Why a worker counts no more; None if it does."""
     if dead(row.process):
         return DIED
-    return SILENT if row.stands_until <= now else None
+    # A last sign that is still to come, by far: the clock was set back, and nothing was heard since.
+    ahead = row.seen_at - now > row.stands_until - row.seen_at
+    return SILENT if row.stands_until <= now or ahead else None
 
 
 def _went(tx: Tx, row: NodeRow, reason: str) -> bool:

@@ -163,6 +163,19 @@ def test_a_machine_that_says_nothing_counts_no_more_and_again_when_it_is_heard(l
     ]
 
 
+def test_a_clock_that_is_set_back_does_not_make_a_silence_longer(ledger):
+    """Who is there says so by the new time; whose last sign is far ahead of it has said nothing since."""
+    with Ledger(ledger.engine, clock=lambda _conn: 9000.0).write() as tx:
+        nodes.came(tx, node(process="away:1"), 60.0)
+        nodes.came(tx, node("gpu2@away", process="away:2", slots=2), 60.0)
+    assert slots_at(ledger, 8950.0) == 3
+    assert slots_at(ledger, 5000.0) == 0
+    with Ledger(ledger.engine, clock=lambda _conn: 5000.0).write() as tx:
+        nodes.came(tx, node("gpu2@away", process="away:2", slots=2), 60.0)
+        assert nodes.sweep(tx, is_dead) == ["gpu1@here"]
+    assert slots_at(ledger, 5001.0) == 2
+
+
 def test_a_start_that_was_overtaken_says_nothing_while_the_newer_one_is_there(ledger):
     """Two of a name are one worker, the newer; when that is gone the older one counts."""
     with ledger.write() as tx:
