@@ -254,6 +254,14 @@ def refuse_idle(
         raise BadInput(f"--backend {backend} computes a network, and none plays: {engine}")
 
 
+def refuse_absent(backend: str) -> None:
+    """BadInput for a backend that does not exist, or that this machine lacks."""
+    from ringrift.nets.choice import named_backend
+
+    if wish_of(backend) != "auto":
+        named_backend(backend)
+
+
 def refuse_unknown(schedule: str, elo: float | None, progress: float) -> None:
     """BadInput for a rating or a progress that the schedule of the temperature does not ask for."""
     for option, given, kind in (
@@ -343,6 +351,8 @@ def progress_bar(
                 rate += f"  {plies / played:.0f} plies"
             elif evaluations:  # a pool finishes its first games all at about the same time
                 rate = f"{evaluations / seconds:,.0f} evaluations/s"
+            else:
+                rate = f"{at.under_way / seconds:,.1f} decisions/s"
             known = finished - at.games + at.games_total
             tell(finished, rate, endings_text(endings), total=known if games is None else games)
 

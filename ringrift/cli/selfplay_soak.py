@@ -25,6 +25,7 @@ from ringrift.cli.selfplay_common import (
     endings_text,
     line_up,
     progress_bar,
+    refuse_absent,
     refuse_archive,
     refuse_idle,
     search_of,
@@ -133,6 +134,8 @@ def soak(
         who = seated(one, None if first is None else first[0])
         refuse_archive(who, stored[str(one)])
         refuse_idle(engine, who, lanes=lanes, backend=backend)
+        if first is not None:
+            refuse_absent(found.of(one).selfplay.backend if backend is None else backend)
     plan = Plan(
         configs=configs,
         model=find,

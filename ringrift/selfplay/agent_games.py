@@ -86,6 +86,11 @@ class AgentPool:
         """Positions that networks have seen so far."""
         return self._evaluations_before + sum(player.evaluations for player in self.players)
 
+    @property
+    def under_way(self) -> int:
+        """Decisions made so far in the games that are not over."""
+        return int(self._decisions[self._index != NONE].sum())
+
     def run(
         self, seeds: NDArray[np.uint64], starts: Mapping[int, Start] | None = None
     ) -> Generator[FinishedGame | None]:

@@ -156,6 +156,8 @@ class ShardProgress:
     #: Ending -> finished games.
     victories: Mapping[str, int]
     decided: DecidedGames = field(default_factory=DecidedGames)
+    #: Decisions of the games under way, where agents are asked one by one.
+    under_way: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +191,7 @@ def produce_shard(
     progress: Callable[[ShardProgress], None] | None = None,
     backend: Backend | str = "torch",
     *,
-    each: Callable[[GameRecord], None] | None = None,
+    each: Callable[[int, GameRecord], None] | None = None,
     checkpoint_seconds: float = CHECKPOINT_EVERY,
     quarantine: Path | None = None,
     lanes: int = 0,
@@ -197,7 +199,8 @@ def produce_shard(
 ) -> ShardResult:
     """Play a shard, or what is left of it, and write it to ``out_dir`` under its sha256.
 
-    ``progress`` is called about twice a second and may raise to stop, ``each`` for every game that is played here, as it is written;
+    ``progress`` is called about twice a second and may raise to stop, ``each`` for every game that is played here, as it is written,
+    with its number in the file, from 1 on;
     Interrupted from ``progress`` leaves a checkpoint, anything else at most that of the last interval. ``backend``: one
     of `ringrift.nets.choice.WISHES` where the shard is not begun, as `ringrift.selfplay.backends` says; or the very one,
     of each lane, to play a shard again. ``lanes``: see `ringrift.selfplay.lanes`; 0 takes what suits the backend, 2 on
@@ -231,7 +234,7 @@ def produce_shard(
                 line = record.line()
                 tally.add(record, line)
                 if each is not None:
-                    each(GameRecord.parse(parse_object(line.encode())))
+                    each(len(tally.lines), GameRecord.parse(parse_object(line.encode())))
                 continue
             # Only here, between two batches, can the pool's state be taken.
             if now - saved >= checkpoint_seconds:
@@ -440,6 +443,7 @@ class _Tally:
             evaluations=pool.evaluations,
             victories=dict(self.victories),
             decided=self.decided,
+            under_way=pool.under_way if isinstance(pool, AgentPool) else 0,
         )
 
     def checkpoint(self, pool: SelfplayPool | Lanes | AgentPool) -> Checkpoint:

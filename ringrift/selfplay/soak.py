@@ -85,7 +85,7 @@ class State:
     speeds: dict[str, float] = field(default_factory=dict)
     #: Config -> sha256 of the network that played its last shard.
     models: dict[str, str | None] = field(default_factory=dict)
-    #: Games of the shard in hand that were over when it was stopped.
+    #: Games of the shard in hand that are over, and counted above; saved when it is stopped.
     in_hand: int = 0
     #: The shard in hand, as `ShardSpec.as_dict`.
     spec: dict[str, Any] | None = None
@@ -177,23 +177,29 @@ def play_one(
     spec = next_spec(plan, state)
     state.spec = spec.as_dict()
     state.save(folder)
-    number = state.games + state.in_hand  # those of the checkpoint have been looked at
 
-    def each(record: GameRecord) -> None:
-        nonlocal number
-        number += 1
-        found = None
+    def reached(games: int) -> None:
+        """Count what is looked at up to this game of the shard.
+
+        A process that was killed looked at its games too: those in its checkpoint are counted here.
+        """
+        number, before = state.games + games, state.games + state.in_hand
+        state.checked += number // plan.check_every - before // plan.check_every
+        state.compared += number // plan.oracle_every - before // plan.oracle_every
+        state.in_hand = games
+
+    def each(place: int, record: GameRecord) -> None:
+        reached(place)
+        number, found = state.games + place, None
         if number % plan.check_every == 0:
-            state.checked += 1
             found = quality_of(record)
         if found is None and number % plan.oracle_every == 0:
-            state.compared += 1
             found = parity_of(record)
         if found is not None:
             raise Found(record, found, f"shard {spec.index} of the soak with seed {plan.seed}")
 
     def told(at: ShardProgress) -> None:
-        state.in_hand = at.games
+        reached(at.games)
         progress(at)
 
     model = plan.model(spec.config, spec.model_sha256)
@@ -215,6 +221,7 @@ def play_one(
     except BaseException:
         state.in_hand = 0  # nobody wrote a checkpoint of them
         raise
+    reached(made.games)
     state.in_hand = 0
     state.shards += 1
     state.games += made.games

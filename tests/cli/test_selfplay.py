@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from ringrift.cli import selfplay_common
 from ringrift.cli.main import run
 from ringrift.cli.stopping import Request
 from ringrift.configs import Config
@@ -198,6 +200,24 @@ def test_engines(tmp_path, capsys, monkeypatch):
     [path] = tmp_path.glob("*.zst")
     first = sorted(game.seats[0].kind for game in RecordReader(path))
     assert first == ["heuristic", "mcts", "random"], "each sat in seat 1 once"
+
+
+def test_a_bar_moves_before_the_first_game_ends(tmp_path, capsys, monkeypatch):
+    """Where no network counts evaluations, decisions tell that something is done, until games tell more."""
+    rates = []
+
+    @contextmanager
+    def bar(_title, _total):
+        yield lambda _done, rate, *_more, **_total: rates.append(rate)
+
+    monkeypatch.setattr(selfplay_common, "counting_bar", bar)
+    monkeypatch.setattr(shard, "REPORT_EVERY", 0.0)
+    line = "selfplay run --config hex8:2 --engine mcts:r2 --games 2 --seed 1 --out"
+    assert run([*line.split(), str(tmp_path)]) == 0
+    first = rates[0].split()
+    assert first[1] == "decisions/s"
+    assert float(first[0].replace(",", "")) > 0
+    assert "games/s" in rates[-1]
 
 
 def soak(model, out, *more):

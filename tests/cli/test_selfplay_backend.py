@@ -7,6 +7,7 @@ import pytest
 
 from ringrift.cli.main import run
 from ringrift.configs import Config
+from ringrift.nets import presence
 from ringrift.nets.arch import Arch
 from ringrift.nets.checkpoint import save_model
 from ringrift.nets.presence import lacking
@@ -62,3 +63,13 @@ def test_a_wrong_name(model, tmp_path, capsys):
         "unknown backend 'onix': did you mean 'onnx'?\n",
     )
     assert not (tmp_path / "out").exists()
+
+
+def test_a_soak_that_cannot_begin_leaves_nothing(model, tmp_path, capsys, monkeypatch):
+    """What this machine lacks is said before a soak has a state, which would hold another one to its seed."""
+    monkeypatch.setattr(presence, "find_spec", lambda _name: None)
+    line = f"selfplay soak --config hex8:2 --model {model} --games 2 --seed 5 --backend onnx --out"
+    assert run([*line.split(), str(tmp_path / "out")]) == 2
+    wanted = "backend onnx: onnxruntime and onnx not installed: pip install 'ringrift[onnx]'\n"
+    assert capsys.readouterr().err == wanted
+    assert not list((tmp_path / "out").glob("*.json"))

@@ -162,7 +162,7 @@ def test_killed_and_still_the_same_file(engine, model_of, tmp_path):
     assert checkpoint_path(out, spec.id).is_file()
     assert all(path.name.startswith(".") for path in out.iterdir()), "nothing looks finished"
     played = []
-    made = made_of(spec, model_of, out, each=played.append)
+    made = made_of(spec, model_of, out, each=lambda _number, game: played.append(game))
     assert made.path.read_bytes() == whole.path.read_bytes()
     assert made.resumed + len(played) == 14
     assert made.evaluations == whole.evaluations

@@ -318,7 +318,7 @@ from ringrift.selfplay.shard import ShardSpec, produce_shard
 lanes.HALT_EVERY = 0.0
 spec, model, folder, last = json.loads(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
 played = []
-def each(record):
+def each(_number, record):
     played.append(record)
     if len(played) == last:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -111,6 +111,40 @@ def test_each_so_manyth_game_is_checked_across_a_stop(champions, tmp_path, monke
     assert [game.id for game in looked] == [games[3], games[7]]
 
 
+def test_what_a_killed_process_looked_at_is_counted(champions, tmp_path, monkeypatch):
+    """Stopped and killed in a shard, a soak looks at the games that an undisturbed one looks at, and counts each once."""
+    looked, right = [], soak.quality_of
+
+    def look(record):
+        looked.append(record.id)
+        return right(record)
+
+    monkeypatch.setattr(soak, "quality_of", look)
+    monkeypatch.setattr(shard, "REPORT_EVERY", 0.0)
+    every = dataclasses.replace(plan(champions), checkpoint_seconds=0.0)
+    assert play_one(every, State(5), tmp_path / "whole", lambda _: None).games == 8
+    undisturbed = looked.copy()
+    assert len(undisturbed) == 2, "each fourth"
+    looked.clear()
+
+    def until(games, error):
+        def tell(at):
+            if at.games >= games:
+                raise error
+
+        return tell
+
+    out = tmp_path / "out"
+    stop, kill = Interrupted("stop"), OSError("killed, and no state saved")
+    for games, error in ((3, stop), (5, kill), (6, stop)):
+        with pytest.raises(type(error)):
+            play_one(every, load_state(out) or State(5), out, until(games, error))
+    state = load_state(out)
+    play_one(every, state, out, lambda _: None)
+    assert looked == undisturbed
+    assert (state.games, state.checked, state.in_hand) == (8, 2, 0)
+
+
 def test_one_soak_in_a_folder(tmp_path):
     """A second soak is refused where one is at work, and not afterwards."""
     here = tmp_path / "out"
