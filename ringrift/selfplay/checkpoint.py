@@ -117,6 +117,9 @@ def load(path: Path, spec: Mapping[str, Any], bad: Path) -> Checkpoint | None:
         data = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except IsADirectoryError:
+        quarantine(path, "a folder lies where the checkpoint should", bad)
+        return None
     except OSError as error:
         raise BadInput(f"cannot read {path}: {error.strerror}") from error
     try:

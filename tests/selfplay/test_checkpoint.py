@@ -143,7 +143,13 @@ def empty(path):
     path.write_bytes(b"")
 
 
-@pytest.mark.parametrize("harm", [cut, flip, empty])
+def folder(path):
+    """Put something else in its place."""
+    path.unlink()
+    (path / "inner").mkdir(parents=True)
+
+
+@pytest.mark.parametrize("harm", [cut, flip, empty, folder])
 def test_a_damaged_checkpoint_is_not_trusted(model_of, spec, whole, stopped, tmp_path, harm):
     """A damaged checkpoint goes to quarantine with its reason, and the shard begins again."""
     harm(stopped)
@@ -151,7 +157,8 @@ def test_a_damaged_checkpoint_is_not_trusted(model_of, spec, whole, stopped, tmp
     assert (made.resumed, made.sha256) == (0, whole.sha256)
     reason, moved = sorted((tmp_path / "bad").iterdir(), key=lambda path: path.suffix != ".txt")
     assert moved.name.startswith(f"{spec.id}.checkpoint")
-    assert "damaged checkpoint" in reason.read_text()
+    expected = "a folder lies" if harm is folder else "damaged checkpoint"
+    assert expected in reason.read_text()
 
 
 def test_a_foreign_checkpoint_is_not_trusted(model_of, spec, whole, stopped):
