@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Self
 
-from ringrift.errors import BadInput, nearest
+from ringrift.errors import BadInput, nearest, shown
 
 #: The four boards of rules §1.2, small to large within each family.
 BOARD_NAMES: Final = ("square8", "square19", "hex8", "hexagonal")
@@ -27,17 +27,17 @@ class Config:
     def __post_init__(self) -> None:
         """Refuse boards and player counts that do not exist."""
         if self.board not in BOARD_NAMES:
-            raise BadInput(f"unknown board {self.board!r}: {nearest(self.board, BOARD_NAMES)}")
+            raise BadInput(f"unknown board {shown(self.board)}: {nearest(self.board, BOARD_NAMES)}")
         if self.players not in PLAYER_COUNTS:
-            raise BadInput(f"{self.players!r} players on {self.board}: expected 2, 3 or 4")
+            raise BadInput(f"{shown(self.players)} players on {self.board}: expected 2, 3 or 4")
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read ``hex8:2``."""
         board, colon, players = text.strip().partition(":")
-        if not colon or not players.isascii() or not players.isdigit():
+        if not colon or not players.isascii() or not players.isdigit() or len(players) > 9:
             raise BadInput(
-                f"config {text!r}: expected BOARD:PLAYERS, such as hex8:2"
+                f"config {shown(text)}: expected BOARD:PLAYERS, such as hex8:2"
                 + ("" if board in BOARD_NAMES else f" ({nearest(board, BOARD_NAMES)})")
             )
         return cls(board, int(players))

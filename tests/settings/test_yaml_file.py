@@ -57,6 +57,9 @@ def test_words_and_numbers(text, value):
         ("training: {2: 3}", "section training: unknown key 2: valid: auto_trigger, "),
         ("per_config: {1: {}}", "per_config: key: expected a text, not 1"),
         ("loop: {configs: [hex8:2, 8]}", "section loop: configs: entry 2: expected a text, not 8"),
+        (f"loop: {{configs: ['{DIGITS}']}}", "configs: config '999"),
+        (f"loop: {{configs: ['{DIGITS}:2']}}", "configs: unknown board '999"),
+        (f"loop: {{configs: ['hex8:{DIGITS}']}}", "configs: config 'hex8:999"),
         ("loop: {configs: []}", "section loop: configs: expected 1 or more in the list, not []"),
         ("evaluation: {<<: {simulations: 3}}", "section evaluation: unknown key '<<'"),
         (
