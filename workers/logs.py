@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 from celery import signals
+from celery.exceptions import Reject
 
 from ringrift.settings.secrets import masked
 from ringrift.settings.switches import TRACE_DEBUG, switched_on
@@ -47,6 +48,14 @@ class Formatter(logging.Formatter):
         return first + newline + rest
 
 
+def is_failure(record: logging.LogRecord) -> bool:
+    """Whether a line of Celery's about a task tells of a failure: what a stopping worker puts back is none.
+
+    Celery says it with a traceback; our own line says it, too.
+    """
+    return not (record.exc_info and isinstance(record.exc_info[1], Reject))
+
+
 @signals.after_setup_task_logger.connect
 def _wrap(logger: logging.Logger, **_: Any) -> None:
     """Let nothing out that is not masked."""
@@ -74,6 +83,7 @@ def _set_up(logger: logging.Logger, **_: Any) -> None:
     )
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("celery.app.trace").addFilter(is_failure)
     if switched_on(TRACE_DEBUG):
         for name in OURS:
             logging.getLogger(name).setLevel(logging.DEBUG)

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 import structlog
+from celery.exceptions import Reject
 from structlog.testing import LogCapture
 
 from ringrift.pipeline.heartbeat import Work
@@ -53,6 +54,9 @@ def test_one_trace_from_shard_to_promotion(tmp_path, monkeypatch, said):
     assert [line["task"] for line in below] == [row.id[:12] for row in shards]
     assert all(line["run"] == run_id[:12] and line["attempt"] == 1 for line in below)
     assert told[-1].kind == "MODEL_PROMOTED"
+    relayed = [line for line in said if line["event"] == "event"]
+    assert len(relayed) == len(told)
+    assert all(line["run"] == run_id[:12] and line["attempt"] == 1 for line in relayed)
     tasks = {row.id[:12]: row for row in rows}
     for event in told:
         trace = event.payload["trace"]
@@ -140,3 +144,15 @@ def test_no_password_of_a_failure_is_kept(tmp_path, said):
     failed = [event for event in told if event.kind == "STAGE_FAILED"]
     assert "no route to s3://me:***@host/models?token=***" in failed[0].payload["error"]
     assert "geheim" not in str([run, rows, told, said])
+
+
+def test_what_a_stopping_worker_puts_back_is_no_failure():
+    """Celery's line with its traceback is left out, and that about any other error is not."""
+
+    def tells(error):
+        exc_info = None if error is None else (type(error), error, None)
+        return logs.is_failure(logging.makeLogRecord({"msg": "a task", "exc_info": exc_info}))
+
+    assert not tells(Reject("stopped during train", requeue=True))
+    assert tells(RuntimeError("a defect"))
+    assert tells(None)
