@@ -70,7 +70,7 @@ the next event follows. The cpu worker runs hooks, each in a thread beside its t
 neither work nor another hook; with `--in-process` the loop itself runs them, each for its part of a pass. A
 hook ends with the process that runs it. A hook's name is its kind and program, such as `RUN_FAILED/mail-me`;
 its arguments and its output are neither logged nor told. Secrets belong into the environment, which it
-inherits.
+inherits; a hook that shows a password is refused.
 
 ## Replay
 
