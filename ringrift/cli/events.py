@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="What happened, newest last.", no_args_is_help=True)
 
 #: Fields of events that are moments, in seconds since 1970; shown in UTC, as an event's own is.
-MOMENTS = ("started", "since")
+MOMENTS = ("started", "since", "until")
 
 #: Between two looks of `tail`.
 LOOK_SECONDS = 1.0

@@ -79,7 +79,7 @@ def go_on_and_out(ledger: Ledger, event: EventRow) -> None:
 
 def note(_ledger: Ledger, event: EventRow) -> None:
     """Write an event into the log."""
-    log.info("event", kind=event.kind, seq=event.seq, config=event.config, run=_short(event.run_id))
+    log.info("event", kind=event.kind, seq=event.seq, config=event.config, **_trace(event))
 
 
 def warn(_ledger: Ledger, event: EventRow) -> None:
@@ -89,13 +89,15 @@ def warn(_ledger: Ledger, event: EventRow) -> None:
         kind=event.kind,
         seq=event.seq,
         config=event.config,
-        run=_short(event.run_id),
+        **_trace(event),
         reason=event.payload.get("reason") or event.payload.get("error"),
     )
 
 
-def _short(run_id: str | None) -> str | None:
-    return None if run_id is None else run_id[:12]
+def _trace(event: EventRow) -> dict[str, object]:
+    """Its run; with RINGRIFT_TRACE_DEBUG the work that told it, which is over when this is logged."""
+    run = None if event.run_id is None else event.run_id[:12]
+    return {"run": run, **event.payload.get("trace", {})}
 
 
 #: The wiring: what the log says of each kind, and where the pipeline goes on by itself. The latter are
