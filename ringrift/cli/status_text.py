@@ -130,7 +130,7 @@ def loop_text(one: LoopStatus, at: float) -> str:
         text += f"; looks again in {clock(said.until - at)}"
     breaker = said.breaker or {}
     if said.state != "open" and breaker.get("state") not in (None, "closed"):
-        text += f"; circuit breaker {breaker['state']} after {breaker['failures']} failures in a row"
+        text += f"; circuit breaker {breaker['state']} after {breaker.get('failures', 0)} failures in a row"
     return text
 
 
