@@ -68,9 +68,20 @@ def home(environ: Mapping[str, str] = os.environ) -> Path:
     named = environ.get("RINGRIFT_HOME", "").strip()
     if named:
         path = path_of(named, "RINGRIFT_HOME")
-        return path if path.is_absolute() else _here() / path
+        return _written(path if path.is_absolute() else _here() / path)
     project = project_folder()
-    return project / ".ringrift" if project else Path(platformdirs.user_data_path("ringrift"))
+    return _written(
+        project / ".ringrift" if project else Path(platformdirs.user_data_path("ringrift"))
+    )
+
+
+def _written(path: Path) -> Path:
+    """Return a state directory whose name can stand in files: the broker's configuration, addresses, reasons."""
+    try:
+        os.fspath(path).encode("utf-8")
+    except UnicodeEncodeError:
+        raise BadInput(f"RINGRIFT_HOME: {os.fspath(path)!a}: expected a name in UTF-8") from None
+    return path
 
 
 def _here() -> Path:
