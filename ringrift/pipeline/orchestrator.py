@@ -29,6 +29,10 @@ log = structlog.get_logger(__name__)
 #: of the same self-play, so a run with most of them is a smaller run, not a biased one.
 QUORUM = 0.8
 
+#: A unit that failed rests for so long after each of its failures: what is wrong for a moment (a device out of memory,
+#: a file system away) shall not use up all its attempts within seconds, and end a run that trained for hours.
+RETRY_SECONDS = 20.0
+
 
 @dataclass(frozen=True, slots=True)
 class RunView:
@@ -61,7 +65,8 @@ def decide(
     """The commands that bring the run forward now; none if all that can be done is being done.
 
     The first stage with unsettled rows is the run's stage. Its rows that are pending and not
-    handed over lately, and those whose claim went silent, are issued. A stage that lost too many
+    handed over lately, and those whose claim went silent, are issued; not those that failed a moment ago, unless
+    `reissue_seconds` is 0: then somebody waits for them. A stage that lost too many
     units closes the run as failed. `fed`: shards that wait are sent by `pipeline.feeding`, some at a
     time; only those whose claim went silent are issued here.
     """
@@ -106,7 +111,15 @@ def _due(row: StageRow, now: float, reissue_seconds: float) -> bool:
             return False
         if row.issued_at is None or row.issued_at < ended or row.issued_at <= (row.claimed_at or 0):
             return True  # else it was handed over again since its claim went silent
-    return row.issued_at is None or row.issued_at + reissue_seconds <= now
+    if row.issued_at is None:
+        return not (reissue_seconds and _rests(row, now))
+    return row.issued_at + reissue_seconds <= now
+
+
+def _rests(row: StageRow, now: float) -> bool:
+    """It failed a moment ago."""
+    rest = RETRY_SECONDS * row.failures
+    return 0.0 < (row.heartbeat_at or 0.0) + rest - now <= rest
 
 
 def view_run(tx: Tx, run_id: str) -> RunView:

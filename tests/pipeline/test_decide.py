@@ -62,6 +62,23 @@ def test_the_next_stage_follows_when_all_units_are_settled():
     assert decide(view(*rows, row("sync"))) == [Issue("r", "sync", ("",))]
 
 
+def test_what_failed_rests_before_it_is_tried_again():
+    """Longer after each failure, so that a disturbance of a minute does not end a run; at once for who works it off himself."""
+
+    def issued(failures, ago, **patience):
+        failed = row("train", failures=failures, heartbeat_at=1000.0 - ago)
+        return decide(view(row("selfplay", DONE, "a"), failed), **patience)
+
+    again = [Issue("r", "train", ("",))]
+    assert issued(1, ago=19) == []
+    assert issued(1, ago=20) == again
+    assert issued(2, ago=39) == []
+    assert issued(2, ago=40) == again
+    assert issued(2, ago=0, reissue_seconds=0.0) == again
+    assert issued(0, ago=0) == again, "given back unharmed"
+    assert issued(1, ago=-86400) == again, "the clock was set back"
+
+
 def test_a_stage_that_lost_too_much_closes_the_run():
     """With its reason, so that nobody waits for ever."""
     lost = row("train", ABANDONED, failures=3, error="loss is not a number")
