@@ -166,8 +166,9 @@ def test_a_node_fetches_what_it_lacks_before_playing(make, node):
 
 
 def test_a_node_without_a_place_says_what_it_lacks(make, node):
-    """The unit fails with the path of the file, and is tried elsewhere."""
-    ctx = make(models__distribute_to=())
+    """The unit fails with the path of the file, and is tried elsewhere; a trained network cannot be made again there."""
+    ctx = make(models__distribute_to=(), selfplay__archive_share=0.0)
+    play(ctx)
     run = open_or_resume(ctx, HEX8)
     with ctx.ledger.read() as tx:
         unit = next(r.unit for r in stages.stages_of(tx, run.id) if r.stage == "selfplay")
