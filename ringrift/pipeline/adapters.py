@@ -64,7 +64,7 @@ def check_shard(path: Path, home: Path, config: Config, sample: int) -> Sequence
     from ringrift.data.sync import Quarantined, sync_shard
     from ringrift.store.blobs import BlobStore
 
-    if not path.is_file():
+    if not path.exists():
         raise BadShard(f"{path}: the file is gone", path, path)
     found = sync_shard(path, BlobStore(home), config, sample)
     if isinstance(found, Quarantined):

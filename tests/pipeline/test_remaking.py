@@ -3,8 +3,10 @@
 import pytest
 
 from ringrift.errors import BadInput
+from ringrift.pipeline.adapters import check_shard
 from ringrift.pipeline.in_process import work_off
 from ringrift.pipeline.runs import open_or_resume
+from ringrift.pipeline.services import BadShard
 from ringrift.pipeline.stages import run_stage
 from ringrift.store import blobs, models, runs, stages
 from ringrift.store.verify import verify
@@ -88,3 +90,13 @@ def test_a_model_that_cannot_be_made_again_is_one_clear_line(ctx):
     with pytest.raises(BadInput, match=f"{path.name}: No such file"):
         work_off(ctx.with_(services=other), run.id)
     assert list(path.parent.iterdir()) == []
+
+
+def test_a_folder_in_the_place_of_a_shard_is_in_nobodys_way(ctx):
+    """The real check moves it away, so that the shard can be played again under the same name."""
+    path = ctx.home / "shards" / f"{'a' * 64}.jsonl.zst"
+    path.mkdir(parents=True)
+    with pytest.raises(BadShard, match="Is a directory") as found:
+        check_shard(path, ctx.home, HEX8, 0)
+    assert not path.exists()
+    assert found.value.moved_to.is_dir()
