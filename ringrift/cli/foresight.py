@@ -110,11 +110,16 @@ def foresee(home: Path, settings: Settings, *, flower: bool) -> Foreseen:
 
 @contextmanager
 def as_it_is(home: Path, settings: Settings) -> Iterator[Context]:
-    """A context to read from; a state directory that is not there yet is not made for it."""
+    """A context to read from; a state directory that is not there yet is not made for it.
+
+    Nor is it asked for room or the right to write. Raises BadInput where it lost its ledger.
+    """
     from ringrift.pipeline.context import Context
-    from ringrift.store.ledger import open_ledger
+    from ringrift.store.ledger import open_ledger, refuse_bereft
 
     there = bool(secret(DATABASE_URL)) or (home / DATABASE).exists()
+    if not there:
+        refuse_bereft(home)
     with TemporaryDirectory(prefix="ringrift-") as empty:
         ledger = open_ledger(home if there else Path(empty))
         try:

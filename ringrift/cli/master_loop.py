@@ -143,14 +143,15 @@ def parts_of(stack: Stack) -> list[Part]:
 def _status(settings: Settings, as_json: bool) -> int:
     """One screen, the same as `ringrift status` shows, with its exit codes."""
     from ringrift.celery_look import look
+    from ringrift.cli.foresight import as_it_is
     from ringrift.cli.status import as_plain, terminal
     from ringrift.cli.status_text import screen
-    from ringrift.pipeline.context import open_context
     from ringrift.pipeline.file_looks import READ_SECONDS, Files
     from ringrift.pipeline.overview import overview
+    from ringrift.settings import home
 
-    ctx = open_context(settings)
-    found = overview(ctx, look(ctx.home), files=Files(ctx.home, READ_SECONDS))
+    with as_it_is(home(), settings) as ctx:
+        found = overview(ctx, look(ctx.home), files=Files(ctx.home, READ_SECONDS))
     if as_json:
         typer.echo(json.dumps(as_plain(found), indent=1))
     else:

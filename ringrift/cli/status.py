@@ -36,17 +36,17 @@ def status(
     damaged.
     """
     from ringrift.celery_look import look
+    from ringrift.cli.foresight import as_it_is
     from ringrift.cli.status_text import screen
     from ringrift.configs import Config
-    from ringrift.pipeline.context import open_context
     from ringrift.pipeline.file_looks import READ_SECONDS, Files
     from ringrift.pipeline.overview import overview
-    from ringrift.settings import Settings
+    from ringrift.settings import Settings, home
 
     names = [str(Config.parse(text)) for text in config] if config else None
-    ctx = open_context(Settings.load(settings_file))
-    files = Files(ctx.home, None if check else READ_SECONDS, afresh=check)
-    found = overview(ctx, look(ctx.home), names, files)
+    with as_it_is(home(), Settings.load(settings_file)) as ctx:
+        files = Files(ctx.home, None if check else READ_SECONDS, afresh=check)
+        found = overview(ctx, look(ctx.home), names, files)
     if as_json:
         typer.echo(json.dumps(as_plain(found), indent=1))
         return int(found.wrong)

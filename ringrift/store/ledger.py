@@ -128,7 +128,7 @@ def open_ledger(home: Path, url: str | None = None) -> Ledger:
     """
     url = url or secret(DATABASE_URL)
     if not url:
-        _refuse_bereft(home)
+        refuse_bereft(home)
         url = engines.sqlite_url(home / DATABASE)
     engine = engines.open_engine(url)
     with _one_line():
@@ -136,7 +136,7 @@ def open_ledger(home: Path, url: str | None = None) -> Ledger:
     return Ledger(engine)
 
 
-def _refuse_bereft(home: Path) -> None:
+def refuse_bereft(home: Path) -> None:
     """Raise BadInput where runs have left files and there is no ledger of them: a new one would begin from nothing."""
     if (home / DATABASE).exists():
         return

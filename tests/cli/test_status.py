@@ -156,3 +156,33 @@ def test_a_broken_shard_is_seen_once_and_by_check_always(capsys):
     assert run(["status"]) == 0
     assert run(["status", "--check"]) == 1
     assert shard.name in capsys.readouterr().out
+
+
+LOOKS = (["status"], ["master-loop", "--status"], ["continuous", "--status"])
+
+
+@pytest.mark.parametrize("command", LOOKS, ids=" ".join)
+def test_looking_makes_nothing(command):
+    """A state directory that is not there yet is told of, and not made."""
+    assert run(command) == 0
+    assert not home().exists()
+
+
+@pytest.mark.parametrize("command", LOOKS, ids=" ".join)
+def test_a_full_disk_can_be_looked_at(command, monkeypatch, capsys):
+    """What nobody may write to now is when a status is wanted most."""
+    tiny.context(home()).ledger.close()
+    monkeypatch.setenv("RINGRIFT__STORAGE__MIN_FREE_MIB", "1000000")
+    assert run(command) == 0
+    assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", LOOKS, ids=" ".join)
+def test_a_lost_ledger_is_no_empty_one(command, capsys):
+    """Models without the ledger that knows them: exit 2, and what to do."""
+    begun(["hex8:2"]).ledger.close()
+    for file in home().glob("ringrift.db*"):
+        file.unlink()
+    assert run(command) == 2
+    assert "put it back" in capsys.readouterr().err
+    assert not list(home().glob("ringrift.db*"))
