@@ -26,26 +26,27 @@ def verify(as_json: Json = False) -> None:
 
     Exit 0 if all agrees, 1 if something does not.
     """
-    from ringrift.pipeline.context import open_context
+    from ringrift.cli.foresight import as_it_is
+    from ringrift.settings import Settings, home
     from ringrift.store import blobs, games, models, runs
     from ringrift.store.engine import CURE
     from ringrift.store.verify import INTEGRITY
     from ringrift.store.verify import verify as compare
 
-    ctx = open_context()
-    found = compare(ctx.ledger, ctx.blobs)
-    if any(one.name == INTEGRITY for one in found):
-        for one in found[:SHOWN]:
-            typer.echo(str(one))
-        raise NegativeVerdict(f"the ledger cannot be relied on: {CURE}")
-    with ctx.ledger.read() as tx:
-        counts = {
-            "runs": len(runs.all_runs(tx)),
-            "shards": len(games.all_shards(tx)),
-            "games": games.count_games(tx),
-            "models": len(models.models_of(tx)),
-            "quarantined": len(blobs.quarantined(tx)),
-        }
+    with as_it_is(home(), Settings.load()) as ctx:
+        found = compare(ctx.ledger, ctx.blobs)
+        if any(one.name == INTEGRITY for one in found):
+            for one in found[:SHOWN]:
+                typer.echo(str(one))
+            raise NegativeVerdict(f"the ledger cannot be relied on: {CURE}")
+        with ctx.ledger.read() as tx:
+            counts = {
+                "runs": len(runs.all_runs(tx)),
+                "shards": len(games.all_shards(tx)),
+                "games": games.count_games(tx),
+                "models": len(models.models_of(tx)),
+                "quarantined": len(blobs.quarantined(tx)),
+            }
     if as_json:
         said = [
             {"subject": d.subject, "name": d.name, "says": d.says, "found": d.found} for d in found

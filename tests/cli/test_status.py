@@ -158,7 +158,12 @@ def test_a_broken_shard_is_seen_once_and_by_check_always(capsys):
     assert shard.name in capsys.readouterr().out
 
 
-LOOKS = (["status"], ["master-loop", "--status"], ["continuous", "--status"])
+LOOKS = (
+    ["status"],
+    ["master-loop", "--status"],
+    ["continuous", "--status"],
+    ["ledger", "verify"],
+)
 
 
 @pytest.mark.parametrize("command", LOOKS, ids=" ".join)
