@@ -12,7 +12,7 @@ shares          of the time: search (trees and rules), features, network, readin
 games/hour      at 16, 32, 64 and 200 simulations a move, every move searched alike.
 processes       two processes on two cores, over one.
 whole shard     from its first to its last game, its tail included: its rate beside the network's, and its occupancy. At
-                16 simulations a move, on the large boards at 2, which changes neither and takes minutes, not hours;
+                8 simulations a move, on the large boards at 2, which changes neither and takes minutes, not hours;
                 left out by --quick (unless --shard) and --no-shard.
 --soak          memory of one process over so many minutes.
 
@@ -53,7 +53,7 @@ TWO = 1.9
 BUDGETS = (16, 32, 64, 200)
 
 #: Budget of whole shards, by board: their tail is one of moves, however long each takes.
-SHARD_SIMULATIONS = {"square8": 16, "hex8": 16, "square19": 2, "hexagonal": 2}
+SHARD_SIMULATIONS = {"square8": 8, "hex8": 8, "square19": 2, "hexagonal": 2}
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
