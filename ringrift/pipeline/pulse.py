@@ -53,5 +53,5 @@ class ThreadPulse:
             try:
                 if not self._beat():
                     return
-            except Exception:
+            except Exception:  # said with its traceback; what it kept alive must not end with it
                 log.exception("a beat broke", pulse=self._thread.name)
