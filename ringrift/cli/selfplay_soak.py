@@ -87,7 +87,7 @@ def soak(
     """
     from ringrift.nets.checkpoint import load_model
     from ringrift.selfplay.engines import needs_model
-    from ringrift.selfplay.soak import STATE, Found, Plan, State, load_state, only_one
+    from ringrift.selfplay.soak import STATE, Found, Plan, State, alone, load_state
     from ringrift.settings import Settings, home
     from ringrift.store.blobs import sweep_folder
 
@@ -164,7 +164,7 @@ def soak(
     made: list[ShardResult] = []
     memory: list[int] = []
     try:
-        with only_one(folder):
+        with alone(folder):
             _go_on(plan, state, folder, minutes, memory_growth, made, memory)
     except Found as bad:
         from ringrift.data.gates import keep_bad

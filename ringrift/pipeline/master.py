@@ -7,19 +7,14 @@ lease, and the ledger refuses what an outdated one decides. What is decided, and
 
 from __future__ import annotations
 
-import structlog
-
 from ringrift.configs import Config
-from ringrift.errors import RingRiftError
+from ringrift.pipeline.apart import apart
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.dispatcher import Dispatcher
 from ringrift.pipeline.feeding import feed
 from ringrift.pipeline.orchestrator import advance
 from ringrift.pipeline.runs import open_or_resume
 from ringrift.pipeline.scheduling import OPEN, Decision, decide_now
-from ringrift.store.ledger import StaleFence
-
-log = structlog.get_logger(__name__)
 
 
 def tick(ctx: Context, dispatcher: Dispatcher) -> list[Decision]:
@@ -30,14 +25,8 @@ def tick(ctx: Context, dispatcher: Dispatcher) -> list[Decision]:
     """
     decisions = decide_now(ctx)
     for decision in decisions:
-        try:
+        with apart("config not brought forward", config=decision.config):
             _carry_out(ctx, dispatcher, decision)
-        except StaleFence:
-            raise
-        except (RingRiftError, OSError) as error:
-            log.warning("config not brought forward", config=decision.config, error=str(error))
-        except Exception:  # whatever its network or files bring about
-            log.exception("config not brought forward", config=decision.config)
     feed(ctx.ledger, dispatcher, fence=ctx.fence)
     return decisions
 

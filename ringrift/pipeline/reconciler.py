@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import structlog
-
-from ringrift.errors import RingRiftError
 from ringrift.pipeline import nodes
+from ringrift.pipeline.apart import apart
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.dispatcher import REISSUE_SECONDS, Dispatcher
 from ringrift.pipeline.feeding import feed
 from ringrift.pipeline.orchestrator import Command, advance
 from ringrift.pipeline.owner import is_dead
 from ringrift.store import runs
-from ringrift.store.ledger import StaleFence
-
-log = structlog.get_logger(__name__)
 
 
 def reconcile(
@@ -30,7 +25,7 @@ def reconcile(
         waiting = runs.open_runs(tx)
     done: list[Command] = []
     for run in waiting:
-        try:
+        with apart("run not brought forward", run=run.id[:12]):
             done += advance(
                 ctx.ledger,
                 run.id,
@@ -39,19 +34,6 @@ def reconcile(
                 reissue_seconds=reissue_seconds,
                 feeding=False,
             )
-        except StaleFence:
-            raise
-        except Exception as error:  # whatever is wrong with this one is no fault of the others
-            log.warning(
-                "run not brought forward",
-                run=run.id[:12],
-                error=str(error),
-                exc_info=not isinstance(error, RingRiftError | OSError),
-            )
-    try:
+    with apart("no shards sent"):
         done += feed(ctx.ledger, dispatcher, fence=ctx.fence, reissue_seconds=reissue_seconds)
-    except StaleFence:
-        raise
-    except (RingRiftError, OSError) as error:
-        log.warning("no shards sent", error=str(error))
     return done

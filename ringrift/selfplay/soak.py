@@ -10,13 +10,11 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
-
-from filelock import FileLock, Timeout
 
 from ringrift.configs import Config
 from ringrift.data.gates import Violation, parity_of, quality_of
@@ -25,6 +23,7 @@ from ringrift.rules.records import GameRecord
 from ringrift.selfplay.engines import Engines
 from ringrift.selfplay.shard import ShardProgress, ShardResult, ShardSpec, produce_shard
 from ringrift.selfplay.size import shard_games
+from ringrift.store.folder_lock import only_one
 
 STATE: Final = "soak.json"
 LOCK: Final = ".soak.lock"
@@ -120,25 +119,14 @@ def load_state(folder: Path) -> State | None:
     return state
 
 
-@contextmanager
-def only_one(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> AbstractContextManager[None]:
     """Within it no other soak is at work in the folder: two would play the same shards and lose each other's state.
 
-    A lock goes with the process that holds it. Raises BadInput where another process has it, and where the folder cannot
-    be written.
+    Raises BadInput where another process has it, and where the folder cannot be written.
     """
-    lock = FileLock(folder / LOCK, timeout=0)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout:
-        raise BadInput(f"{folder}: a soak is at work here; --out FOLDER names another") from None
-    except OSError as error:
-        raise BadInput(f"cannot write to {folder}: {error.strerror}") from error
-    try:
-        yield
-    finally:
-        lock.release()
+    return only_one(
+        folder, LOCK, BadInput(f"{folder}: a soak is at work here; --out FOLDER names another")
+    )
 
 
 def next_spec(plan: Plan, state: State) -> ShardSpec:

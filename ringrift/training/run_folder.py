@@ -15,21 +15,21 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import structlog
 import torch
-from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from ringrift.errors import BadInput
 from ringrift.nets.files import write_aside
+from ringrift.store.folder_lock import only_one
 from ringrift.training.averages import WeightAverage
 from ringrift.training.result import FolderInUse
 
@@ -41,21 +41,13 @@ STATE: Final = "state.safetensors"
 RESULT: Final = "result.json"
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> AbstractContextManager[None]:
     """Hold the folder. Raises FolderInUse when another trainer does, BadInput when it cannot be made."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / "lock")
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise FolderInUse(f"training folder {folder}: another trainer is at work in it") from error
-    except OSError as error:
-        raise BadInput(f"training folder {folder}: {error.strerror or error}") from error
-    try:
-        yield
-    finally:
-        lock.release()
+    return only_one(
+        folder,
+        "lock",
+        FolderInUse(f"training folder {folder}: another trainer is at work in it"),
+    )
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from ringrift.rules.records import RecordReader
 from ringrift.selfplay import shard, soak
 from ringrift.selfplay.engines import Engines
 from ringrift.selfplay.pool import SelfplayParameters
-from ringrift.selfplay.soak import STATE, Plan, State, load_state, only_one, play_one
+from ringrift.selfplay.soak import STATE, Plan, State, alone, load_state, play_one
 from tests.nets.models import speaking_model
 
 HEX = Config("hex8", 2)
@@ -148,12 +148,12 @@ def test_what_a_killed_process_looked_at_is_counted(champions, tmp_path, monkeyp
 def test_one_soak_in_a_folder(tmp_path):
     """A second soak is refused where one is at work, and not afterwards."""
     here = tmp_path / "out"
-    with only_one(here), pytest.raises(BadInput, match="a soak is at work here"), only_one(here):
+    with alone(here), pytest.raises(BadInput, match="a soak is at work here"), alone(here):
         pass
-    with only_one(tmp_path / "out"):
+    with alone(tmp_path / "out"):
         pass
     (tmp_path / "file").touch()
-    with pytest.raises(BadInput, match="cannot write to"), only_one(tmp_path / "file" / "out"):
+    with pytest.raises(BadInput, match="cannot write to"), alone(tmp_path / "file" / "out"):
         pass
 
 
