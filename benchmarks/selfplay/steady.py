@@ -14,6 +14,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -107,14 +108,18 @@ class Steady:
     def __init__(self, setup: Setup) -> None:
         """Make everything ready and play until the games are spread out."""
         self.setup = setup
-        net = setup.network()
-        self.pool, self.evaluators = setup.pool(net)
-        self.reference = make_evaluator(net, setup.backend_of(REFERENCE))
+        self._net = setup.network()
+        self.pool, self.evaluators = setup.pool(self._net)
         self.shares = Shares()
         for evaluator in self.evaluators:
             self._watch(evaluator)
         self._run = self._play()
         self.batches(WARM_UP)
+
+    @cached_property
+    def reference(self) -> NetworkEvaluator:
+        """The network in wide batches; made when it is wanted, since selfplay needs no memory for it."""
+        return make_evaluator(self._net, self.setup.backend_of(REFERENCE))
 
     @property
     def pools(self) -> tuple[SelfplayPool, ...]:
@@ -186,6 +191,11 @@ class Steady:
             shares={part: seconds / took for part, seconds in spent.items()},
         )
 
+    def windows(self, seconds: float, count: int) -> list[Window]:
+        """So many of them, after a short one that fills the caches."""
+        self.window(min(seconds, 0.2))
+        return [self.window(seconds) for _ in range(count)]
+
     def _repeated(self, batches: int) -> float:
         """Part of the leaves of the next batches whose position one of them had before."""
         seen: set[int] = set()
@@ -201,10 +211,8 @@ class Steady:
 
 
 def measure(setup: Setup, seconds: float, windows: int) -> list[Window]:
-    """So many windows of about so many seconds of selfplay each."""
-    steady = Steady(setup)
-    steady.window(min(seconds, 0.2))  # caches
-    return [steady.window(seconds) for _ in range(windows)]
+    """So many windows of about so many seconds of selfplay each, in this process."""
+    return Steady(setup).windows(seconds, windows)
 
 
 def median(windows: list[Window], what: str) -> float:

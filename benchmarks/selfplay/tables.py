@@ -11,6 +11,17 @@ def _shares(result: dict[str, Any]) -> str:
     return ", ".join(f"{part} {share:.1%}" for part, share in result["shares"].items())
 
 
+def below_bar(r: dict[str, Any]) -> list[str]:
+    """What of one config did not reach its bar, a line each; memory alone has none."""
+    name = r["setup"]["config"]
+    low = []
+    if "ratio" in r and r["ratio"] < r["bar"]:
+        low.append(f"{name}, {r['ratio']:.3f} of the network alone, wanted {r['bar']}")
+    if (two := r.get("processes")) and two["times"] < two["bar"]:
+        low.append(f"{name}, two processes {two['times']:.2f} times one, wanted {two['bar']}")
+    return low
+
+
 def print_config(r: dict[str, Any]) -> None:
     """One config."""
     verdict = "" if r["ratio"] >= r["bar"] else "  BELOW THE BAR"

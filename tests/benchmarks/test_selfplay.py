@@ -2,7 +2,9 @@
 
 import pytest
 
-from benchmarks.selfplay import main, tables
+from benchmarks.machine import Watch
+from benchmarks.selfplay import command, main, tables
+from benchmarks.selfplay.fresh import measure_afresh
 from benchmarks.selfplay.games import decisions_per_game
 from benchmarks.selfplay.setup import Setup
 from benchmarks.selfplay.shard import whole_shard
@@ -15,6 +17,20 @@ from ringrift.nets.presence import lacking
 from tests.nets.models import SMALL, speaking_model
 
 HEX = Config("hex8", 2)
+
+#: What is found about a config, as far as the text needs it.
+FOUND = {
+    "setup": Setup("hex8:2").as_dict(), "backend": "b", "bar": 0.88, "ratio": 0.9,
+    "spread": 0.01, "entered": 1.0, "network": 2.0, "reference": 1.0, "repeated": 0.0,
+    "simulations": 3.0, "occupancy": 1.0, "shares": {"network": 1.0},
+    "games_per_hour": {"64": 5.0}, "decisions_per_game": 60.0, "memory_mib": 300.0,
+}  # fmt: skip
+
+
+class Calm(Watch):
+    """A watch for which nobody else is there: tests run beside each other."""
+
+    void = False
 
 
 @pytest.fixture(scope="module")
@@ -114,13 +130,32 @@ def test_a_model_of_another_config(setup, capsys):
 
 def test_what_is_below_its_bar_is_said(capsys):
     """A ratio under its bar is marked in the text."""
-    found = {
-        "setup": Setup("hex8:2").as_dict(), "backend": "b", "bar": 0.88, "ratio": 0.87,
-        "spread": 0.01, "entered": 1.0, "network": 2.0, "reference": 1.0, "repeated": 0.0,
-        "simulations": 3.0, "occupancy": 1.0, "shares": {"network": 1.0},
-        "games_per_hour": {"64": 5.0}, "decisions_per_game": 60.0, "memory_mib": 300.0,
-    }  # fmt: skip
+    found = FOUND | {"ratio": 0.87}
     tables.print_config(found)
     assert "BELOW THE BAR" in capsys.readouterr().out
-    tables.print_config(found | {"ratio": 0.89})
+    assert tables.below_bar(found) == ["hex8:2, 0.870 of the network alone, wanted 0.88"]
+    good = found | {"ratio": 0.89}
+    tables.print_config(good)
     assert "BELOW" not in capsys.readouterr().out
+    assert tables.below_bar(good) == []
+    slow = good | {"processes": {"one": 1.0, "two": 1.5, "times": 1.5, "bar": 1.9}}
+    assert tables.below_bar(slow) == ["hex8:2, two processes 1.50 times one, wanted 1.9"]
+
+
+def test_windows_come_from_processes_of_their_own(setup):
+    """Each process adds its windows, and one that dies is no answer."""
+    windows, memory = measure_afresh(setup, 0.1, 2, processes=2)
+    assert len(windows) == 4
+    assert all(window.entered > 0 for window in windows)
+    assert memory > 100
+    with pytest.raises(RuntimeError, match="hex8:2: the measuring process ended with 1"):
+        measure_afresh(Setup(str(HEX), model="nowhere"), 0.1, 1, processes=1)
+
+
+@pytest.mark.parametrize(("ratio", "code"), [(0.5, 1), (0.9, 0)])
+def test_a_figure_below_its_bar_is_a_negative_verdict(monkeypatch, capsys, ratio, code):
+    """A run that is valid and below its bar ends with 1, and its last line says what and by how much."""
+    monkeypatch.setattr(command, "Watch", Calm)
+    monkeypatch.setattr(command, "measure_config", lambda *_, **__: FOUND | {"ratio": ratio})
+    assert main(["--config", "hex8:2", "--quick"]) == code
+    assert ("below its bar: hex8:2, 0.500" in capsys.readouterr().out) == bool(code)
