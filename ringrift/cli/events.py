@@ -17,6 +17,7 @@ from ringrift.errors import BadInput
 if TYPE_CHECKING:
     from ringrift.pipeline.replay import Handed
     from ringrift.store.events import EventRow
+    from ringrift.store.ledger import Ledger
 
 app = typer.Typer(help="What happened, newest last.", no_args_is_help=True)
 
@@ -60,12 +61,23 @@ def tail(
     as_json: Json = False,
 ) -> None:
     """Print the newest events, then each one as it happens, until Ctrl-C."""
-    from ringrift.pipeline.context import open_context
+    from ringrift.cli.foresight import as_it_is, is_there
+    from ringrift.settings import Settings, home
+
+    wanted, settings = _kind(kind), Settings.load()
+    if not is_there(home()):
+        typer.echo(f"no event yet: nothing has been started in {home()}", err=True)
+    while not is_there(home()):
+        time.sleep(LOOK_SECONDS)
+    with as_it_is(home(), settings) as ctx:
+        _follow(ctx.ledger, number, wanted, as_json)
+
+
+def _follow(ledger: Ledger, number: int, wanted: str | None, as_json: bool) -> None:
+    """Print the newest events, then each one as it happens."""
     from ringrift.store import events
 
-    wanted = _kind(kind)
-    ctx = open_context()
-    with ctx.ledger.read() as tx:
+    with ledger.read() as tx:
         found = events.last_events(tx, number, kind=wanted)
         last = events.last_number(tx) if not found else found[-1].seq
     while True:
@@ -75,7 +87,7 @@ def tail(
         _faults(found)
         sys.stdout.flush()
         time.sleep(LOOK_SECONDS)
-        with ctx.ledger.read() as tx:
+        with ledger.read() as tx:
             found = events.list_events(tx, after=last, kind=wanted)
 
 
@@ -162,14 +174,14 @@ def _faults(found: Sequence[EventRow]) -> int:
 
 
 def _newest(number: int, kind: str | None, run: str | None, config: str | None) -> list[EventRow]:
+    from ringrift.cli.foresight import as_it_is
     from ringrift.cli.lookup import find_run
     from ringrift.configs import Config
-    from ringrift.pipeline.context import open_context
+    from ringrift.settings import Settings, home
     from ringrift.store import events
 
     wanted, of = _kind(kind), None if config is None else str(Config.parse(config))
-    ctx = open_context()
-    with ctx.ledger.read() as tx:
+    with as_it_is(home(), Settings.load()) as ctx, ctx.ledger.read() as tx:
         run_id = None if run is None else find_run(tx, run).id
         return events.last_events(tx, number, kind=wanted, run=run_id, config=of)
 

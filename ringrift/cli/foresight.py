@@ -108,6 +108,16 @@ def foresee(home: Path, settings: Settings, *, flower: bool) -> Foreseen:
     )
 
 
+def is_there(home: Path) -> bool:
+    """Whether a state directory has a ledger. Raises BadInput where it lost it."""
+    if secret(DATABASE_URL) or (home / DATABASE).exists():
+        return True
+    from ringrift.store.ledger import refuse_bereft
+
+    refuse_bereft(home)
+    return False
+
+
 @contextmanager
 def as_it_is(home: Path, settings: Settings) -> Iterator[Context]:
     """A context to read from; a state directory that is not there yet is not made for it.
@@ -115,11 +125,9 @@ def as_it_is(home: Path, settings: Settings) -> Iterator[Context]:
     Nor is it asked for room or the right to write. Raises BadInput where it lost its ledger.
     """
     from ringrift.pipeline.context import Context
-    from ringrift.store.ledger import open_ledger, refuse_bereft
+    from ringrift.store.ledger import open_ledger
 
-    there = bool(secret(DATABASE_URL)) or (home / DATABASE).exists()
-    if not there:
-        refuse_bereft(home)
+    there = is_there(home)
     with TemporaryDirectory(prefix="ringrift-") as empty:
         ledger = open_ledger(home if there else Path(empty))
         try:

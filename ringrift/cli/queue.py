@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +14,7 @@ import typer
 from ringrift.cli.options import Json
 
 if TYPE_CHECKING:
+    from ringrift.pipeline.context import Context
     from ringrift.pipeline.letters import Letter, Look, Queues
     from ringrift.pipeline.maintenance import Finding, Report
     from ringrift.store.dead_letters import DeadLetter
@@ -36,11 +37,11 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """Print how much waits in each queue, by priority, and of which tasks; changes nothing."""
-    from ringrift.pipeline.context import open_context
+    from ringrift.cli.foresight import as_it_is
+    from ringrift.settings import Settings, home
     from ringrift.store import dead_letters
 
-    ctx = open_context()
-    with ctx.ledger.read() as tx:
+    with as_it_is(home(), Settings.load()) as ctx, ctx.ledger.read() as tx:
         number, newest = dead_letters.count(tx), dead_letters.newest(tx)
     if dead:  # these are in the ledger: no broker is asked
         if as_json:
@@ -74,15 +75,16 @@ def explain(
     Exit code 1 if something is to be dealt with. With an id: where the thing is and what it waits
     for; exit code 2 if there is no such thing.
     """
-    from ringrift.pipeline.context import open_context
+    from ringrift.cli.foresight import as_it_is
     from ringrift.pipeline.maintenance import maintain
+    from ringrift.settings import Settings, home
 
-    ctx = open_context()
-    with _queues() as queues:
-        report = maintain(ctx, queues, dry_run=True)
-    if what is not None:
-        _where(what, report, as_json)
-        return 0
+    with as_it_is(home(), Settings.load()) as ctx:
+        with _queues() as queues:
+            report = maintain(ctx, queues, dry_run=True)
+        if what is not None:
+            _where(ctx, what, report, as_json)
+            return 0
     _print(report, as_json, dry_run=True)
     return 1 if report.left else 0
 
@@ -95,13 +97,15 @@ def maintain_(
     as_json: Json = False,
 ) -> None:
     """Deal with stuck, orphaned, lost, expired and poison tasks now, as the master loop does."""
+    from ringrift.cli.foresight import as_it_is
     from ringrift.cli.training_loop import quiet_logs
     from ringrift.pipeline.context import open_context
     from ringrift.pipeline.maintenance import maintain
+    from ringrift.settings import Settings, home
 
     quiet_logs()  # what is done is printed below
-    ctx = open_context()
-    with _queues() as queues:
+    opened = as_it_is(home(), Settings.load()) if dry_run else nullcontext(open_context())
+    with opened as ctx, _queues() as queues:
         report = maintain(ctx, queues, dry_run=dry_run)
     _print(report, as_json, dry_run=dry_run)
 
@@ -185,13 +189,12 @@ def _tables(look: Look, dead: int) -> list[str]:
     return lines
 
 
-def _where(what: str, report: Report, as_json: bool) -> None:
+def _where(ctx: Context, what: str, report: Report, as_json: bool) -> None:
     """Where a thing is, and what is wrong with it."""
     from ringrift.errors import BadInput, nearest_id
-    from ringrift.pipeline.context import open_context
     from ringrift.store import dead_letters, runs, upkeep
 
-    with open_context().ledger.read() as tx:
+    with ctx.ledger.read() as tx:
         units, dead = upkeep.units_like(tx, what), dead_letters.about(tx, what)
         now = tx.now
     letters = [
@@ -204,7 +207,7 @@ def _where(what: str, report: Report, as_json: bool) -> None:
         )
     ]
     if not (units or dead or letters):
-        with open_context().ledger.read() as tx:
+        with ctx.ledger.read() as tx:
             known = [run.id for run in runs.find_runs(tx, "")]
         raise BadInput(
             f"{what!r}: no run, unit, task, message or dead letter begins so; of runs {nearest_id(what, known)}"

@@ -214,3 +214,18 @@ def test_tail_prints_events_until_ctrl_c(ctx):
         assert json.loads(process.stdout.readline())["fence"] == 7
         process.send_signal(signal.SIGINT)
         assert process.wait() == 130
+
+
+def test_tail_waits_for_the_first_event_and_makes_nothing():
+    """Where nothing was started it says so, leaves no state directory, and prints what begins later."""
+    code = "from ringrift.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "events", "tail", "--json"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as process:
+        assert process.stderr.readline() == f"no event yet: nothing has been started in {home()}\n"
+        assert not home().exists()
+        with tiny.context(home()).ledger.write() as tx:
+            lease_taken(tx, Fence("master", 7), "me")
+        assert json.loads(process.stdout.readline())["fence"] == 7
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 130

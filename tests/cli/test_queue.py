@@ -86,3 +86,14 @@ def test_without_a_broker_it_says_so(capsys):
     assert said.out == ""
     assert said.err.startswith("no broker: set CELERY_BROKER_URL")
     assert len(said.err.splitlines()) == 1
+
+
+@pytest.mark.processes
+def test_looking_into_the_queues_makes_nothing(tmp_path, monkeypatch):
+    """With a broker from elsewhere and no state directory here there is something to see, and still none after it."""
+    with EmbeddedBroker(tmp_path / "other") as broker:
+        monkeypatch.setenv("CELERY_BROKER_URL", broker.url)
+        listed, explained, tried = typed(["list"], ["explain"], ["maintain", "--dry-run"])
+    assert [code for code, _, _ in (listed, explained, tried)] == [0, 0, 0]
+    assert listed[1].splitlines()[1].split()[:2] == ["gpu", "0"]
+    assert not home().exists()

@@ -163,10 +163,13 @@ LOOKS = (
     ["master-loop", "--status"],
     ["continuous", "--status"],
     ["ledger", "verify"],
+    ["queue", "list", "--dead"],
 )
+#: They say only on stderr that there is none.
+LISTS = (["events", "list"],)
 
 
-@pytest.mark.parametrize("command", LOOKS, ids=" ".join)
+@pytest.mark.parametrize("command", [*LOOKS, *LISTS], ids=" ".join)
 def test_looking_makes_nothing(command):
     """A state directory that is not there yet is told of, and not made."""
     assert run(command) == 0
@@ -182,7 +185,7 @@ def test_a_full_disk_can_be_looked_at(command, monkeypatch, capsys):
     assert capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", LOOKS, ids=" ".join)
+@pytest.mark.parametrize("command", [*LOOKS, *LISTS, ["events", "tail"]], ids=" ".join)
 def test_a_lost_ledger_is_no_empty_one(command, capsys):
     """Models without the ledger that knows them: exit 2, and what to do."""
     begun(["hex8:2"]).ledger.close()
