@@ -37,9 +37,10 @@ from ringrift.configs import Config
 from ringrift.errors import BadInput, Interrupted, NegativeVerdict
 
 if TYPE_CHECKING:
+    from ringrift.data.decided import DecidedGames
     from ringrift.selfplay.engines import Engines
     from ringrift.selfplay.shard import ShardProgress, ShardResult
-    from ringrift.selfplay.soak import Plan, State
+    from ringrift.selfplay.soak import Plan, ShardRules, State
     from ringrift.settings import Settings
 
 
@@ -83,7 +84,8 @@ def soak(
 
     The first game that is wrong, or memory that grows, ends it with exit code 1; the game lies with
     its reason and a reproduction in quarantine/ of the folder. Ctrl-C leaves a checkpoint; started
-    again with the same folder it goes on. Shards stay in the folder; their size follows the speed.
+    again with the same folder it goes on. Shards stay in the folder; their size follows the speed,
+    or is selfplay.games_per_shard of the config.
     """
     from ringrift.nets.checkpoint import load_model
     from ringrift.selfplay.engines import needs_model
@@ -141,12 +143,10 @@ def soak(
         model=find,
         engines=seated,
         archives=stored,
-        most_false=found.selfplay.decided_max_false,
         seed=state.seed,
         check_every=check_every,
         oracle_every=oracle_every,
-        shard_seconds=found.selfplay.shard_seconds,
-        checkpoint_seconds=found.selfplay.checkpoint_seconds,
+        rules={str(one): _rules(found.of(one)) for one in configs},
         games=games,
         lanes={
             str(one): found.of(one).selfplay.lanes if lanes is None else lanes for one in configs
@@ -162,24 +162,38 @@ def soak(
             f"{state.spec['config']}; name it too, or remove {folder / STATE}"
         )
     made: list[ShardResult] = []
+    decided: dict[str, DecidedGames] = {}
     memory: list[int] = []
     try:
         with alone(folder):
-            _go_on(plan, state, folder, minutes, memory_growth, made, memory)
+            _go_on(plan, state, folder, minutes, memory_growth, made, decided, memory)
     except Found as bad:
         from ringrift.data.gates import keep_bad
 
         kept = keep_bad(bad.record, bad.violation, bad.shard, folder / "quarantine")
-        _say(plan, state, made, memory, folder, engine, json=json)
+        _say(plan, state, made, decided, memory, folder, engine, json=json)
         raise NegativeVerdict(
             f"{bad.shard}: {bad.violation.gate}: {bad.violation.reason}; {kept.command} shows it"
         ) from None
     except (NegativeVerdict, Interrupted):
-        _say(plan, state, made, memory, folder, engine, json=json)
+        _say(plan, state, made, decided, memory, folder, engine, json=json)
         raise
     if state.spec is None:  # a shard in hand waits for a start with more --games
         (folder / STATE).unlink(missing_ok=True)
-    _say(plan, state, made, memory, folder, engine, json=json)
+    _say(plan, state, made, decided, memory, folder, engine, json=json)
+
+
+def _rules(settings: Settings) -> ShardRules:
+    """Shards by the settings of a config."""
+    from ringrift.selfplay.soak import ShardRules
+
+    own = settings.selfplay
+    return ShardRules(
+        games=own.games_per_shard,
+        seconds=own.shard_seconds,
+        checkpoint_seconds=own.checkpoint_seconds,
+        most_false=own.decided_max_false,
+    )
 
 
 def _archives(
@@ -210,10 +224,12 @@ def _go_on(
     minutes: float | None,
     memory_growth: int,
     made: list[ShardResult],
+    decided: dict[str, DecidedGames],
     memory: list[int],
 ) -> None:
     """Play until a limit, a fault or a request; a limit of time ends after the shard in hand."""
-    from ringrift.selfplay.soak import play_one, resident_bytes
+    from ringrift.data.decided import DecidedGames
+    from ringrift.selfplay.soak import due, play_one, resident_bytes
 
     end = None if minutes is None else time.monotonic() + 60 * minutes
     total = None if plan.games is None else max(0, plan.games - state.games)
@@ -225,7 +241,9 @@ def _go_on(
             request.check()
 
         while plan.games is None or state.games < plan.games:
+            config = str(due(plan, state))
             made.append(play_one(plan, state, folder, tell))
+            decided[config] = decided.get(config, DecidedGames()) + made[-1].decided
             memory.append(resident_bytes())
             settled = memory[len(plan.configs) - 1 :]  # every config has had its arrays by then
             if settled and settled[-1] - settled[0] > memory_growth << 20:
@@ -242,6 +260,7 @@ def _say(
     plan: Plan,
     state: State,
     made: list[ShardResult],
+    decided: dict[str, DecidedGames],
     memory: list[int],
     folder: Path,
     engine: str,
@@ -289,6 +308,7 @@ def _say(
         print(f"endings: {endings_text(endings_of(made))}")
         if any(plan.archives.values()):
             print(f"{figures['archived']} games began in stored ones")
-        for line in decided_lines(decided_of(made), plan.most_false):
-            print(line)
+        for one, its_own in decided.items():
+            for line in decided_lines(its_own, plan.rules[one].most_false):
+                print(line if len(plan.configs) == 1 else f"{one}: {line.lstrip()}")
     print(f"shards in {folder}")

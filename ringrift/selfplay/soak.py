@@ -1,8 +1,8 @@
 """Long unattended generation that looks at itself: shards of several configs in turn, games checked as they end.
 
 The state of a soak is one small file beside its shards, written before each shard: what was asked
-to stop goes on with the very shard it was in. A shard's size follows the speed of the last one of
-its config, and is fixed in that file before the shard begins.
+to stop goes on with the very shard it was in. A shard's size is that of the settings, or follows the
+speed of the last one of its config; it is fixed in that file before the shard begins.
 """
 
 from __future__ import annotations
@@ -42,6 +42,20 @@ class Found(RingRiftError):
 
 
 @dataclass(frozen=True, slots=True)
+class ShardRules:
+    """What the settings of a config say of its shards."""
+
+    #: Games of one; 0: what its slots are filled with often enough, and the speed makes of `seconds`.
+    games: int
+    #: How long one lasts at least where `games` is 0.
+    seconds: float
+    #: Seconds between two checkpoints.
+    checkpoint_seconds: float
+    #: Part of the audited games that may be false.
+    most_false: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a soak plays and looks at."""
 
@@ -56,14 +70,12 @@ class Plan:
     #: Every so many games one goes through the quality gate, and one through the oracle.
     check_every: int
     oracle_every: int
-    shard_seconds: float
-    checkpoint_seconds: float
+    #: Config -> its shards.
+    rules: Mapping[str, ShardRules]
     #: Games of all shards together; None: no end.
     games: int | None = None
     #: Config -> files in which a part of its games begins, by sha256.
     archives: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
-    #: Part of the audited games that may be false.
-    most_false: float | None = None
     #: Config -> lanes of its shards, as for `produce_shard`.
     lanes: Mapping[str, int] = field(default_factory=dict)
     #: Config -> what computes its network, as for `produce_shard`.
@@ -129,16 +141,25 @@ def alone(folder: Path) -> AbstractContextManager[None]:
     )
 
 
+def due(plan: Plan, state: State) -> Config:
+    """The config whose shard is in hand, or comes next: in turn."""
+    if state.spec is not None:
+        return ShardSpec.from_dict(state.spec).config
+    return plan.configs[state.shards % len(plan.configs)]
+
+
 def next_spec(plan: Plan, state: State) -> ShardSpec:
-    """The shard in hand, or the next one: configs in turn, sized by the speed of the last of its kind."""
+    """The shard in hand, or the next one: of the size that is set, or sized by the speed of the last of its config."""
     if state.spec is not None:
         return ShardSpec.from_dict(state.spec)
-    config = plan.configs[state.shards % len(plan.configs)]
+    config = due(plan, state)
+    rules = plan.rules[str(config)]
     model = plan.model(config, None)
     sha256 = None if model is None else model[0]
     who = plan.engines(config, sha256)
     slots = who.search.slots
-    games = shard_games(config, slots, plan.shard_seconds, state.speeds.get(str(config)))
+    speed = state.speeds.get(str(config))
+    games = rules.games or shard_games(config, slots, rules.seconds, speed)
     if plan.games is not None:
         games = min(games, plan.games - state.games)
     return ShardSpec(
@@ -198,7 +219,7 @@ def play_one(
             folder,
             told,
             each=each,
-            checkpoint_seconds=plan.checkpoint_seconds,
+            checkpoint_seconds=plan.rules[str(spec.config)].checkpoint_seconds,
             lanes=plan.lanes.get(str(spec.config), 0),
             backend=plan.backends.get(str(spec.config), "torch"),
             archive=plan.archives.get(str(spec.config), {}),

@@ -20,6 +20,7 @@ from ringrift.nets.arch import Arch
 from ringrift.nets.checkpoint import init_model, save_model
 from ringrift.rules.records import RecordReader
 from ringrift.selfplay import shard
+from ringrift.selfplay import soak as soak_of
 
 
 @pytest.fixture(scope="module")
@@ -262,6 +263,35 @@ def test_soak_of_engines(model, tmp_path, capsys, monkeypatch):
     assert "names 2 seats, square8:3 has 3" in capsys.readouterr().err
     assert run([*bare.replace(",heuristic", "").split(), "--out", str(tmp_path / "bare")]) == 0
     assert "soak of hex8:2, square8:3 by random" in capsys.readouterr().out
+
+
+def test_a_soak_obeys_the_settings_of_each_config(tmp_path, capsys, monkeypatch):
+    """Sizes, checkpoints and the bound of false judgements are those of the shard's own config, per_config included."""
+    settings, plans = tmp_path / "settings.yaml", []
+    settings.write_text(
+        "selfplay: {games_per_shard: 2, checkpoint_seconds: 7}\n"
+        "per_config: {'square8:3': {selfplay: "
+        "{games_per_shard: 3, shard_seconds: 9, checkpoint_seconds: 8, decided_max_false: 0.5}}}\n"
+    )
+    right = soak_of.play_one
+
+    def seen(plan, *others):
+        plans.append(plan)
+        return right(plan, *others)
+
+    monkeypatch.setattr(soak_of, "play_one", seen)
+    line = "selfplay soak --config hex8:2 --config square8:3 --engine random --games 10 --seed 1"
+    assert run([*line.split(), "--settings", str(settings), "--out", str(tmp_path / "out")]) == 0
+    shards = [list(RecordReader(path)) for path in (tmp_path / "out").glob("*.zst")]
+    assert sorted((str(games[0].config), len(games)) for games in shards) == [
+        ("hex8:2", 2),
+        ("hex8:2", 2),
+        ("square8:3", 3),
+        ("square8:3", 3),
+    ]
+    common, own = plans[0].rules["hex8:2"], plans[0].rules["square8:3"]
+    assert (common.checkpoint_seconds, common.most_false) == (7, 0.05)
+    assert (own.seconds, own.checkpoint_seconds, own.most_false) == (9, 8, 0.5)
 
 
 def test_a_soak_says_at_once_what_cannot_work(model, tmp_path, capsys):

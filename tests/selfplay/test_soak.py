@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from ringrift.agents import AgentSpec
 from ringrift.configs import Config
 from ringrift.errors import BadInput, Interrupted
 from ringrift.nets.arch import Arch
@@ -12,11 +13,21 @@ from ringrift.rules.records import RecordReader
 from ringrift.selfplay import shard, soak
 from ringrift.selfplay.engines import Engines
 from ringrift.selfplay.pool import SelfplayParameters
-from ringrift.selfplay.soak import STATE, Plan, State, alone, load_state, play_one
+from ringrift.selfplay.soak import (
+    STATE,
+    Plan,
+    ShardRules,
+    State,
+    alone,
+    load_state,
+    next_spec,
+    play_one,
+)
 from tests.nets.models import speaking_model
 
 HEX = Config("hex8", 2)
 FAST = SelfplayParameters(simulations=2, fast_simulations=1, full_search_fraction=0.3, slots=1)
+RULES = ShardRules(games=0, seconds=1e-3, checkpoint_seconds=60.0)
 
 
 class Champions:
@@ -55,8 +66,7 @@ def plan(champions):
         seed=5,
         check_every=4,
         oracle_every=1000,
-        shard_seconds=1e-3,
-        checkpoint_seconds=60.0,
+        rules={str(HEX): RULES},
     )
 
 
@@ -121,7 +131,8 @@ def test_what_a_killed_process_looked_at_is_counted(champions, tmp_path, monkeyp
 
     monkeypatch.setattr(soak, "quality_of", look)
     monkeypatch.setattr(shard, "REPORT_EVERY", 0.0)
-    every = dataclasses.replace(plan(champions), checkpoint_seconds=0.0)
+    always = dataclasses.replace(RULES, checkpoint_seconds=0.0)
+    every = dataclasses.replace(plan(champions), rules={str(HEX): always})
     assert play_one(every, State(5), tmp_path / "whole", lambda _: None).games == 8
     undisturbed = looked.copy()
     assert len(undisturbed) == 2, "each fourth"
@@ -143,6 +154,29 @@ def test_what_a_killed_process_looked_at_is_counted(champions, tmp_path, monkeyp
     play_one(every, state, out, lambda _: None)
     assert looked == undisturbed
     assert (state.games, state.checked, state.in_hand) == (8, 2, 0)
+
+
+def test_each_config_has_shards_of_its_own(champions):
+    """A shard has the games that the settings of its config name, else as many as its own seconds are worth."""
+    square = Config("square8", 3)
+    both = dataclasses.replace(
+        plan(champions),
+        configs=[HEX, square],
+        model=lambda _config, _sha256: None,
+        engines=lambda config, _sha256: Engines(
+            (AgentSpec("random"),) * config.players, FAST, rotate=False
+        ),
+        rules={
+            str(HEX): dataclasses.replace(RULES, games=3, seconds=1000.0),
+            str(square): dataclasses.replace(RULES, seconds=10.0),
+        },
+    )
+    speeds = {str(HEX): 2.0, str(square): 2.0}
+    sizes = [next_spec(both, State(5, shards=shards, speeds=speeds)).games for shards in range(4)]
+    assert sizes == [3, 20, 3, 20]
+    assert next_spec(dataclasses.replace(both, games=2), State(5)).games == 2, (
+        "and no more than asked"
+    )
 
 
 def test_one_soak_in_a_folder(tmp_path):
