@@ -49,10 +49,6 @@ class CountingPool(SearchPool):
         self.evaluations += leaves
         super().evaluate_batch(leaves)
 
-    def finish(self) -> None:
-        """Search on until every slot is done or idle."""
-        self._run()
-
 
 class SearchAgent:
     """An agent of one rule over a given evaluator; every decision is searched afresh, without noise."""

@@ -109,8 +109,8 @@ class SearchPool:
         """Allocate trees for the largest of the budgets (simulations).
 
         A later one than the first may be 0: then only the root is evaluated. rule: one of `RULES`; reuse: room for
-        what `search_next` takes over from the search before. Raises BadInput for a first budget below 1, and where
-        there is not so much memory.
+        what a search takes over from the one before it. Raises BadInput for a first budget below 1, and where there
+        is not so much memory.
         """
         if rule not in RULES:
             raise BadInput(f"unknown search rule {rule!r}: {nearest(rule, RULES)}")
@@ -194,31 +194,14 @@ class SearchPool:
             part = min(width, count - first)
             chunk = slice(first, first + part)
             lockstep.begin_all(self.trees, self.slots, states, first, part, 0, noise, seeds[chunk])
-            self._run()
+            self.finish()
             lockstep.read_results(
                 self.trees, self.slots, self.scratch, part, actions[chunk], values[chunk]
             )
         return actions, values[:, : self.evaluator.config.players]
 
-    def search_next(
-        self, actions: NDArray[np.int32], seeds: NDArray[np.uint64], noise: float = 0.0
-    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Play an action in each slot of the last search and search what follows with what its tree knows of it.
-
-        actions: int32[n], legal, n at most the positions of the last `search`, which were no more than the slots. What
-        is forced is played as well. Returns as `search`; a game that is over has action -1 and the values of its end.
-        """
-        count = len(actions)
-        chosen, values = np.empty(count, np.int32), np.empty((count, 4), np.float32)
-        lockstep.begin_next(
-            self.trees, self.slots, self.scratch, self.tables, actions, 0, noise, seeds
-        )
-        self._run()
-        lockstep.read_results(self.trees, self.slots, self.scratch, count, chosen, values)
-        return chosen, values[:, : self.evaluator.config.players]
-
-    def _run(self) -> None:
-        """Search on until every slot is done."""
+    def finish(self) -> None:
+        """Search on until every slot is done, or idle."""
         while leaves := lockstep.collect(
             self.trees,
             self.slots,

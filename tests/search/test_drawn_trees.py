@@ -16,6 +16,7 @@ from tests.search.drawn import (
     search_drawn,
     size,
 )
+from tests.search.next_search import search_next
 from tests.search.test_gumbel import root_of, seeds_for
 from tests.search.test_rules import same
 
@@ -186,7 +187,7 @@ def test_reuse_in_random_trees(config, seed, rule):
         while (action := most_visited(plain.root)) is not None:
             swaps += action == plain.swap
             seeds = rng.integers(0, 2**63, 1, np.uint64)
-            chosen, values = pool.search_next(np.array([action], np.int32), seeds, noise)
+            chosen, values = search_next(pool, np.array([action], np.int32), seeds, noise)
             same(pool, 0, chosen[0], values[0], plain.next(action, 60, seeds[0], noise))
             assert pool_tree(pool.trees) == plain_tree(plain.root)
             again += sum(plain.root.visits) > 60

@@ -15,6 +15,7 @@ from ringrift.search.gumbel import Puct, SearchPool
 from tests.search.decisions import decision_positions
 from tests.search.drawn import plain_tree, pool_tree
 from tests.search.evaluators import HashEvaluator
+from tests.search.next_search import search_next
 from tests.search.reference import Search
 from tests.search.test_gumbel import crafted, near_the_end, opened
 
@@ -81,7 +82,7 @@ def test_golden(recipe):
     )  # fmt: skip
     chosen, _ = pool.search(game.states, seed_of(r, 0), r["noise"])
     for move in range(r["moves"]):
-        chosen, _ = pool.search_next(chosen, seed_of(r, move + 1), r["noise"])
+        chosen, _ = search_next(pool, chosen, seed_of(r, move + 1), r["noise"])
     assert pool_tree(pool.trees) == data["tree"]
     pairs = set(seats_of(pool.trees))
     if r["position"] in ("three", "four"):

@@ -10,6 +10,7 @@ from ringrift.search.evaluator import UniformEvaluator
 from ringrift.search.gumbel import Puct, SearchPool
 from tests.search.decisions import decision_positions
 from tests.search.evaluators import HashEvaluator
+from tests.search.next_search import search_next
 from tests.search.reference import Search
 from tests.search.test_gumbel import crafted, near_the_end, opened, root_of, seeds_for
 
@@ -84,7 +85,7 @@ def test_reuse_against_reference(name, rule, noise):
     for move in range(10):
         seeds = seeds_for(count, 100 + move)
         before = chosen.copy()
-        chosen, values = pool.search_next(before, seeds, noise)
+        chosen, values = search_next(pool, before, seeds, noise)
         for i in range(count):
             expected = None
             if before[i] >= 0:
@@ -104,7 +105,7 @@ def test_a_tree_stays_in_its_place():
     states = np.concatenate([Game.new(HEX).states] * 4)
     chosen, _ = pool.search(states, seeds_for(4))
     for move in range(30):
-        chosen, _ = pool.search_next(chosen, seeds_for(4, move))
+        chosen, _ = search_next(pool, chosen, seeds_for(4, move))
         assert (pool.trees.num_nodes <= pool.trees.player.shape[1]).all()
         for g in range(4):
             nodes = int(pool.trees.num_nodes[g])
@@ -120,7 +121,7 @@ def test_end_behind_the_move():
     pool = SearchPool(UniformEvaluator(game.config, 1), [64], 64, 50.0, 1.0, reuse=True)
     chosen, values = pool.search(game.states, seeds_for(1))
     while chosen[0] >= 0:
-        chosen, values = pool.search_next(chosen, seeds_for(1))
+        chosen, values = search_next(pool, chosen, seeds_for(1))
     assert values[0].tolist() == [1, 0]
 
 
