@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ringrift.cli.models_fetch import SHORT, say_fetched
 from ringrift.cli.options import Json, SettingsFile
 from ringrift.errors import BadInput, NegativeVerdict
 
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Networks: which there are, which files stay, where else they lie.", no_args_is_help=True
 )
-
-#: Digits of a sha256 in tables.
-SHORT = 12
 
 MIB = 2**20
 
@@ -172,7 +170,7 @@ def sync(
             raise BadInput(
                 "--from fetches, --to and --check are about sending: expected one of them"
             )
-        _fetch(origin, config, settings_file, dry_run=dry_run, as_json=as_json)
+        say_fetched(origin, config, settings_file, dry_run=dry_run, as_json=as_json)
         return
     from ringrift.pipeline.model_files import distribute
     from ringrift.settings.models import checked_place
@@ -350,62 +348,6 @@ def _details(ctx: Context, row: ModelRow) -> dict[str, Any]:
     if row.pruned_at is None and path.is_file() and file_sha256(path) != row.sha256:
         about["file_state"] = DAMAGED
     return about
-
-
-def _fetch(
-    origin: str,
-    asked: Sequence[str] | None,
-    settings_file: Path | None,
-    *,
-    dry_run: bool,
-    as_json: bool,
-) -> None:
-    """Fetch what the manifests of a place name; needs no ledger."""
-    from ringrift.configs import Config
-    from ringrift.models import distribution
-    from ringrift.settings import Settings, home, prepare_home
-    from ringrift.settings.models import checked_place
-    from ringrift.store.blobs import BlobStore
-
-    place = checked_place(origin)
-    wanted = None if not asked else [str(Config.parse(text)) for text in asked]
-    listed = distribution.manifests(place)
-    missing = set(wanted or ()) - {one.config for one in listed}
-    if missing:
-        raise BadInput(
-            f"{place} has no models of {', '.join(sorted(missing))}; "
-            f"it has {', '.join(one.config for one in listed)}"
-        )
-    folder = home() if dry_run else prepare_home(Settings.load(settings_file).storage.min_free_mib)
-    blobs = BlobStore(folder)
-    done = []
-    for manifest in listed:
-        if wanted is not None and manifest.config not in wanted:
-            continue
-        for role, one in (("champion", manifest.champion), ("newest", manifest.newest)):
-            if one is None:
-                continue
-            path = folder / distribution.FOLDER / one.file
-            there = path.is_file()
-            if not dry_run:
-                distribution.fetch(blobs, one.sha256, place)
-            done.append(
-                {
-                    "config": manifest.config,
-                    "role": role,
-                    "sha256": one.sha256,
-                    "file": str(path),
-                    "bytes": one.bytes,
-                    "fetched": not there and not dry_run,
-                }
-            )
-            if not as_json:
-                word = "here" if there else "to fetch" if dry_run else "fetched"
-                typer.echo(
-                    f"{manifest.config:<12}  {role:<8}  {one.sha256[:SHORT]}  {word:<8}  {path}"
-                )
-    if as_json:
-        typer.echo(json.dumps(done, indent=1))
 
 
 # -- showing ---------------------------------------------------------------------------------
