@@ -7,7 +7,7 @@ beforehand, and a search that is as long as all earlier ones together loses half
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -44,6 +44,18 @@ def most_nodes(config: Config) -> int:
     return min(100_000, TREE_BYTES // per_node)
 
 
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Gumbel numbers at the root of a search, which make games differ; see search/kernels/lockstep.py."""
+
+    #: What they are multiplied by; 0: the best action is played.
+    scale: float = 0.0
+    #: What they are drawn from, the same ones for all searches of a decision.
+    seed: int = 0
+    #: Factors on the scale where one action is all the prior, and where all are equal.
+    clarity: tuple[float, float] = (1.0, 1.0)
+
+
 class NetworkThinker:
     """`policy-only` and `gumbel-mcts`, one position at a time."""
 
@@ -69,7 +81,7 @@ class NetworkThinker:
         """Search, or take the largest prior; see `Thinker.decide`."""
         if self.spec.kind == "policy-only":
             return self._prior(states)
-        return self._search(states, clock, share)
+        return self.search(states, clock, share, Noise())
 
     def _prior(self, states: NDArray[np.uint16]) -> Thought:
         yield None
@@ -105,11 +117,15 @@ class NetworkThinker:
         self._pools[budgets] = pool
         return pool
 
-    def _search(self, states: NDArray[np.uint16], clock: Clock, share: float) -> Thought:
+    def search(
+        self, states: NDArray[np.uint16], clock: Clock, share: float, noise: Noise
+    ) -> Thought:
+        """Search until the budget or the time is used up; see `Thinker.decide`."""
         pool = self._pool(self._budgets(clock))
+        pool.slots.clarity[:] = noise.clarity
         nodes, last, found = 0, 0, None
         for row, budget in enumerate(pool.slots.budgets.tolist()):
-            yield from _one_search(pool, states, row, clock, share, nodes)
+            yield from _one_search(pool, states, row, clock, share, noise, nodes)
             done = int(pool.slots.simulations[0])
             nodes += done
             # A search that was cut short counts if it saw as much as the one before it.
@@ -129,11 +145,13 @@ def _one_search(
     row: int,
     clock: Clock,
     share: float,
+    noise: Noise,
     earlier: int,
 ) -> Thought:
     """Search one position under budget ``row`` of the pool, one evaluation per slice, until it is done or time is up."""
     slots = pool.slots
-    lockstep.begin_all(pool.trees, slots, states, 0, 1, row, 0.0, np.zeros(1, np.uint64))
+    seeds = np.array([noise.seed], np.uint64)
+    lockstep.begin_all(pool.trees, slots, states, 0, 1, row, noise.scale, seeds)
     evaluations = 0
     while True:
         leaves = lockstep.collect(pool.trees, slots, pool.scratch, pool.tables, pool.batch)
@@ -153,7 +171,7 @@ def _read(pool: SearchPool, nodes: int, *, complete: bool) -> Info:
     """What the search in slot 0 has found.
 
     A complete search plays the best of its most visited actions. In an incomplete one these are only those whose turn
-    came first; there the best of all visited ones is taken, by the same formula (by the prior, if none is).
+    came first; there the best of all visited ones is taken, by the same formula (by prior and noise, if none is).
     """
     trees, slots = pool.trees, pool.slots
     actions, values = np.empty(1, np.int32), np.empty((1, 4), np.float32)
@@ -161,13 +179,14 @@ def _read(pool: SearchPool, nodes: int, *, complete: bool) -> Info:
     first, count = int(trees.first_edge[0, 0]), int(trees.edges[0, 0])
     edges = slice(first, first + count)
     visits = trees.visits[0, edges]
+    liked = trees.logit[0, edges] + slots.gumbel[0, :count]
     if complete:
         edge = first + int(np.flatnonzero(trees.action[0, edges] == actions[0])[0])
     elif not visits.any():
-        edge = first + int(np.argmax(trees.logit[0, edges]))
+        edge = first + int(np.argmax(liked))
     else:
         scale = (slots.c[0] + visits.max()) * slots.c[1]  # σ of Danihelka 2022, eq. 8
-        score = trees.logit[0, edges] + scale * trees.total[0, edges] / np.maximum(visits, 1)
+        score = liked + scale * trees.total[0, edges] / np.maximum(visits, 1)
         edge = first + int(np.argmax(np.where(visits > 0, score, -np.inf)))
     line = []
     while edge != NONE:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ringrift.agents.clock import Clock, Limits
-from ringrift.agents.searching import FIRST_NODES, NetworkThinker
+from ringrift.agents.searching import FIRST_NODES, NetworkThinker, Noise
 from ringrift.agents.spec import AgentSpec
 from ringrift.agents.thought import Info
 from ringrift.configs import Config
@@ -33,14 +33,15 @@ class TimedAgent:
         self._thinker = NetworkThinker(spec, config, model_path, FIRST_NODES, backend)
 
     def thoughts(
-        self, states: NDArray[np.uint16], seeds: NDArray[np.uint64]
+        self, states: NDArray[np.uint16], noises: Sequence[Noise]
     ) -> Iterator[tuple[int, Info]]:
         """Think about one position after the other: action, and what the search said last.
 
-        states: uint16[n, 6, N]; seeds: uint64[n], of no use to a search without noise.
+        states: uint16[n, 6, N]; noises: one for each.
         """
-        for g in range(len(seeds)):
-            thought = self._thinker.decide(states[g : g + 1].copy(), Clock(self._limits), 1.0)
+        for g, noise in enumerate(noises):
+            clock = Clock(self._limits)
+            thought = self._thinker.search(states[g : g + 1].copy(), clock, 1.0, noise)
             said = None
             while True:
                 try:
@@ -52,5 +53,6 @@ class TimedAgent:
                 said = step if isinstance(step, Info) else said
 
     def choose(self, states: NDArray[np.uint16], seeds: NDArray[np.uint64]) -> NDArray[np.int32]:
-        """Return the action found within the time per game; see `Agent.choose`."""
-        return np.fromiter((a for a, _ in self.thoughts(states, seeds)), np.int32, len(states))
+        """Return the action found within the time per game, without noise; see `Agent.choose`."""
+        still = [Noise()] * len(seeds)
+        return np.fromiter((a for a, _ in self.thoughts(states, still)), np.int32, len(states))

@@ -8,8 +8,8 @@ heuristic     the best by the heuristic, equals at random        nothing
 policy-only   drawn from the prior, p^(1/T)                      nothing
 gumbel-mcts   as in selfplay of its own kind: playout-cap        values of all seats, simulations; of full
               randomisation, Gumbel noise of scale T             searches the improved policy
-gumbel-mcts   the best of what its time was enough for           values of all seats, simulations
-with a time
+gumbel-mcts   the best of what its time was enough for,          values of all seats, simulations
+with a time   Gumbel noise of scale T
 mcts          drawn from the visits, N^(1/T)                     values of all seats, rollouts, shares of visits
 minimax       the best, equals at random                         values of all seats, positions
 ============= ================================================== =============================================
@@ -205,21 +205,34 @@ class Thinking:
     """
 
     def __init__(
-        self, spec: AgentSpec, config: Config, path: Path, backend: Backend | None
+        self,
+        spec: AgentSpec,
+        config: Config,
+        path: Path,
+        parameters: SelfplayParameters,
+        backend: Backend | None,
     ) -> None:
         """Load the weights; raises BadInput when they are broken or not those of the spec."""
         from ringrift.agents.timed import TimedAgent  # loads torch
 
         self.agent = TimedAgent(spec, config, path, backend)
+        self.temperatures = Temperatures(parameters)
         self.width = FEW
         self.evaluations = 0
 
     def play(
-        self, states: States, seeds: Seeds, _decisions: NDArray[np.uint64]
+        self, states: States, seeds: Seeds, decisions: NDArray[np.uint64]
     ) -> tuple[NDArray[np.int32], Sequence[Found]]:
         """Think about each position; see `Player.play`."""
+        from ringrift.agents.searching import Noise
+
+        clarity, scales = self.temperatures.clarity, self.temperatures.at(decisions)
+        noises = [
+            Noise(scale, seed, clarity)
+            for scale, seed in zip(scales.tolist(), seeds.tolist(), strict=True)
+        ]
         actions, found = np.empty(len(states), np.int32), []
-        for g, (action, info) in enumerate(self.agent.thoughts(states, seeds)):
+        for g, (action, info) in enumerate(self.agent.thoughts(states, noises)):
             assert info.value is not None, "a search knows its value"
             actions[g] = action
             visits = max(info.nodes, 1)  # the shortest time is enough for a look at the root
@@ -325,7 +338,7 @@ def make_player(
     """
     if spec.kind == "gumbel-mcts" and spec.milliseconds is not None:
         assert model_path is not None
-        return Thinking(spec, config, model_path, backend)
+        return Thinking(spec, config, model_path, parameters, backend)
     if spec.kind in ("gumbel-mcts", "policy-only"):
         assert evaluator is not None
         return Networked(spec, evaluator, parameters)

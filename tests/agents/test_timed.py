@@ -3,6 +3,7 @@
 import numpy as np
 
 from ringrift.agents import AgentSpec, make_agent
+from ringrift.agents.searching import Noise
 from ringrift.agents.timed import TimedAgent
 from ringrift.configs import Config
 from ringrift.nets.arch import Arch
@@ -21,7 +22,8 @@ def test_choices_are_legal_and_say_what_they_found(tmp_path):
     states = random_positions(HEX, games=1, seed=2, most=6)
     before = states.copy()
     seeds = np.zeros(len(states), np.uint64)
-    for i, (action, info) in enumerate(agent.thoughts(states, seeds)):
+    noises = [Noise(float(i % 2), i) for i in range(len(states))]
+    for i, (action, info) in enumerate(agent.thoughts(states, noises)):
         assert action in actions_of(HEX, states, i)
         assert info.actions[0] == action
         assert abs(sum(info.value) - 1.0) < 1e-3

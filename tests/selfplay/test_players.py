@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ringrift.agents import AgentSpec, make_agent
+from ringrift.agents.clock import Limits
 from ringrift.agents.evaluators import load_evaluator
 from ringrift.agents.lookahead import MctsAgent
 from ringrift.configs import Config
@@ -171,6 +172,27 @@ def test_largest():
     assert kept.tolist() == pytest.approx([0.75, 0.25])
     even = np.full(100, 0.01, np.float32)
     assert largest(np.arange(100, dtype=np.int32), even)[0].tolist() == list(range(64))
+
+
+@pytest.mark.parametrize("limits", [Limits(depth=1), Limits(seconds=0.0)], ids=["whole", "cut"])
+@pytest.mark.parametrize("kind", ["step", "entropy"])
+def test_with_a_time_games_differ_too(model_of, kind, limits):
+    """gumbel-mcts with a time plays one and the same opening differently by the noise of the schedule, and not at 0."""
+    path, sha256 = model_of(HEX)
+    spec = AgentSpec.parse("gumbel-mcts:t1ms", sha256)
+    states = np.repeat(positions(HEX, 1), 24, axis=0)
+    seeds, decisions = np.arange(24, dtype=np.uint64), np.full(24, 9, np.uint64)
+
+    def moves(parameters):
+        player = make_player(spec, HEX, path, None, parameters)
+        player.agent._limits = limits  # one search, whole or of one look: the same on every machine
+        return player.play(states.copy(), seeds, decisions)[0].tolist()
+
+    assert len(set(moves(STILL))) == 1
+    warm = SelfplayParameters(temperature=1.0, temperature_final=1.0, temperature_schedule=kind)
+    found = moves(warm)
+    assert len(set(found)) > 4
+    assert found == moves(warm), "the seeds decide the noise"
 
 
 def test_a_time_is_spent_on_the_backend_of_the_shard(model_of):
