@@ -9,9 +9,8 @@ from ringrift.celery_queues import broker_queues
 from ringrift.pipeline import beside as matches_beside
 from ringrift.pipeline import event_router, hooks, maintenance, reconciler
 from ringrift.pipeline import master as master_loop
-from ringrift.pipeline.dispatcher import current_dispatcher
+from ringrift.pipeline.dispatcher import call_players, current_dispatcher
 from ringrift.pipeline.orchestrator import advance
-from ringrift.pipeline.queues import BESIDE
 from ringrift.pipeline.told_waits import Sayings
 from workers.context import context, master
 from workers.hook_calls import HookCalls
@@ -54,7 +53,7 @@ def tournament(fence: int) -> None:
 def _beside(fence: int, purpose: str) -> None:
     with master(fence) as ctx:
         for match in matches_beside.plan_due(ctx, (purpose,)):
-            app.send_task("gpu.play_beside", (match,), task_id=match, priority=BESIDE)
+            call_players(match)
 
 
 @app.task(name="control.relay", ignore_result=True)

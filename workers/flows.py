@@ -26,7 +26,7 @@ from redis import RedisError
 from ringrift.celery import app
 from ringrift.errors import RingRiftError
 from ringrift.pipeline.dispatcher import Issue, register_dispatcher
-from ringrift.pipeline.queues import URGENT
+from ringrift.pipeline.queues import BESIDE, URGENT
 from ringrift.settings import Settings
 from ringrift.store.ids import task_id
 from workers import control, cpu, gpu
@@ -86,6 +86,13 @@ class CeleryDispatcher:
                 flow.apply_async()
         except (OperationalError, RedisError) as error:
             raise BrokerAway(f"{issue.stage} could not be sent: {error}") from error
+
+    def play_beside(self, match: str) -> None:
+        """Have a match that belongs to no run played. Raises BrokerAway."""
+        try:
+            gpu.play_beside.apply_async((match,), task_id=match, priority=BESIDE)
+        except (OperationalError, RedisError) as error:
+            raise BrokerAway(f"match {match[:12]} could not be sent: {error}") from error
 
     def take_out(self, config: str) -> None:
         """Have a config's models taken to where they play; where that fails, the schedule does it."""

@@ -64,7 +64,7 @@ def _work(stage: str, run_id: str, unit: str) -> dict[str, Any]:
 
 
 def beside(match: str) -> dict[str, Any]:
-    """Play a match that belongs to no run; a failure is logged, and the next such match makes up for it."""
+    """Play a match that belongs to no run; a failure is logged, and maintenance sends it again within the hour."""
     try:
         with traced(task=match[:12], stage="beside"), watchdog.watched():
             return matches_beside.play(context(), match)

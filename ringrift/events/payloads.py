@@ -440,7 +440,7 @@ class MessagesGivenBack(Payload):
 class TasksLost(Payload):
     """Units of work were handed over, and no message of them is in the broker; they are issued again."""
 
-    stage: Annotated[str, "stage of the run"]
+    stage: Annotated[str, "stage of the run; of no run: shadow or tournament"]
     units: Annotated[int, "how many units"]
     reason: Annotated[str, "what was said of the first of them"]
 

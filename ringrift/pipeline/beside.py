@@ -9,7 +9,8 @@ with all other games (`ringrift eval ratings`). They promote nothing, but a cham
 weaker than the one before it loses its seat (`pipeline.regression`). When the next one is due follows from the ledger, so
 that a restart neither loses nor hurries one. None is planned while games of the last ones are missing: they take
 turns with shards, and where a match takes longer than its interval the queue would fill with them until no shard
-was played any more. A match whose message was lost stays without games; after a while the next one makes up for it.
+was played any more. A match whose message was lost is sent again (`pipeline.maintenance`); one that is not played all
+the same stays without games, and after a while the next one makes up for it.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ log = structlog.get_logger(__name__)
 SHADOW: Final = "shadow"
 TOURNAMENT: Final = "tournament"
 
-#: A match that is not played by then was lost: longer than one takes on the largest board and a slow core.
+#: A match that is not played by then is given up: longer than one takes on the largest board and a slow core.
 LOST_SECONDS: Final = 6 * 3600.0
 
 #: Models of a tournament: all champions would make matches without end, for little news of old ones.

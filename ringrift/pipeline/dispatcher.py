@@ -41,7 +41,8 @@ class Dispatcher(Protocol):
 
     One that sends to a queue also has ``filling``: the settings by which the queue is kept short
     (`pipeline.feeding`); one without it is handed all shards of a run at once. And it has
-    ``take_out(config)``: has the files of a config's models taken to where they are needed, soon.
+    ``take_out(config)``: has the files of a config's models taken to where they are needed, soon; and
+    ``play_beside(match)``: has a match that belongs to no run played. It raises as `dispatch`.
     """
 
     def dispatch(self, issue: Issue) -> None:
@@ -110,3 +111,12 @@ def call_courier(config: str) -> None:
     take_out: Callable[[str], None] | None = getattr(_newest(), "take_out", None)
     if take_out is not None:
         take_out(config)
+
+
+def call_players(match: str) -> bool:
+    """Ask for a match of no run to be played; False where the dispatcher plays none. Raises as `dispatch`."""
+    play_beside: Callable[[str], None] | None = getattr(_newest(), "play_beside", None)
+    if play_beside is None:
+        return False
+    play_beside(match)
+    return True

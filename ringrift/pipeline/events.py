@@ -31,7 +31,7 @@ from ringrift.events.payloads import (
     TasksLost,
     TaskStuck,
 )
-from ringrift.store.events import NewEvent, append
+from ringrift.store.events import NewEvent, append, is_told
 from ringrift.store.ledger import Fence, Tx
 from ringrift.store.stages import StageRow
 
@@ -160,6 +160,17 @@ def tasks_lost(tx: Tx, run_id: str, stage: str, when: str, units: int, reason: s
     """Units have no message; `when` is a digest of the units and of when they were handed over."""
     about = TasksLost(stage=stage, units=units, reason=reason)
     return append(tx, NewEvent.of(about, run_id, stage, when))
+
+
+def match_lost(tx: Tx, match: str, purpose: str, time: int, reason: str) -> bool:
+    """A match beside the runs has no message; `time` counts those at which it may be sent again."""
+    about = TasksLost(stage=purpose, units=1, reason=reason)
+    return append(tx, NewEvent.of(about, None, purpose, f"{match}/{time}"))
+
+
+def is_match_lost(tx: Tx, match: str, purpose: str, time: int) -> bool:
+    """Whether that was told."""
+    return is_told(tx, NewEvent(Kind.TASKS_LOST, None, purpose, f"{match}/{time}"))
 
 
 def task_stuck(tx: Tx, row: StageRow, action: str, reason: str, seconds: float) -> bool:

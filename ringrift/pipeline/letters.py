@@ -77,8 +77,9 @@ class Letter:
 
     @property
     def unit(self) -> str | None:
-        """The unit that it is for, as it says."""
-        return _text(self.kwargs.get("shard_id") or self.kwargs.get("unit"))
+        """The unit, or the match of no run, that it is for, as it says."""
+        named = (self.kwargs.get(name) for name in ("shard_id", "unit", "match"))
+        return _text(next(filter(None, named), None))
 
     @property
     def text(self) -> str:

@@ -9,7 +9,7 @@ expired     a message whose time has run out                   dropped, as a wor
 orphaned    a message whose run is closed or unit done; one    dropped; given back to its queue
             that a worker holds that is gone
 lost        a unit that was handed over, and no message of it  issued again
-            is anywhere
+            is anywhere; a shadow or tournament match likewise
 stuck       a unit that is claimed and alive without getting   taken back, counted as a failure;
             on; one that takes far longer than its like        told
 ==========  =================================================  ==================================
@@ -29,14 +29,17 @@ from typing import Any, Final
 import structlog
 
 from ringrift.pipeline import events
+from ringrift.pipeline.beside import LOST_SECONDS
 from ringrift.pipeline.context import Context
+from ringrift.pipeline.dispatcher import call_players
 from ringrift.pipeline.letters import ASIDE, HELD, Letter, Look, Queues, storable
 from ringrift.pipeline.stuck import TAKE_BACK, TELL, WAIT, judge_work
 from ringrift.settings.cluster import ClusterSettings
-from ringrift.store import dead_letters, runs, stages, upkeep
+from ringrift.store import dead_letters, matches, runs, stages, upkeep
 from ringrift.store.dead_letters import DeadLetter
 from ringrift.store.ids import digest
 from ringrift.store.ledger import Tx
+from ringrift.store.matches import Planned
 from ringrift.store.upkeep import Unit
 
 log = structlog.get_logger(__name__)
@@ -52,6 +55,9 @@ LIMIT: Final = 200
 
 #: A held message is overdue when every worker has had this many seconds to put it back.
 SWEEP_SECONDS: Final = 5.0
+
+#: A match of no run is sent again at most once in so long: nothing counts how often it failed.
+AGAIN_SECONDS: Final = 3600.0
 
 #: A unit is lost when it was handed over this many visibility timeouts ago: its message may be on
 #: its way, or between two lists, for moments only.
@@ -71,6 +77,8 @@ class Finding:
     letter: Letter | None = None
     #: the unit of work.
     unit: Unit | None = None
+    #: Or the match that belongs to no run.
+    match: Planned | None = None
 
     @property
     def what(self) -> str:
@@ -79,12 +87,15 @@ class Finding:
             row = self.unit.row
             name = f"{row.stage} {row.unit[:12]}".rstrip()
             return f"{name} of {self.unit.config} run {self.unit.iteration}"
+        if self.match is not None:
+            return f"{self.match.purpose} match {self.match.id[:12]} of {self.match.config}"
         assert self.letter is not None
         return f"message {self.letter.id[:12]} ({self.letter.task or 'no task'})"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON."""
-        letter, unit = self.letter, self.unit
+        letter, unit, match = self.letter, self.unit, self.match
+        of = match if unit is None else unit
         row = None if unit is None else unit.row
         return {
             "kind": self.kind,
@@ -93,10 +104,10 @@ class Finding:
             "queue": None if letter is None else letter.queue,
             "message": None if letter is None else letter.id,
             "task": None if letter is None else letter.task,
-            "config": None if unit is None else unit.config,
+            "config": None if of is None else of.config,
             "run": letter.run_id if letter is not None else row.run_id if row else None,
-            "stage": None if row is None else row.stage,
-            "unit": letter.unit if letter is not None else row.unit if row else None,
+            "stage": row.stage if row is not None else match.purpose if match else None,
+            "unit": letter.unit if letter else row.unit if row else match.id if match else None,
         }
 
 
@@ -114,6 +125,8 @@ class Known:
     matches: Mapping[str, int] = field(default_factory=dict)
     #: Units that were handed over and are claimed by nobody.
     handed_over: Sequence[Unit] = ()
+    #: Matches of no run that lack games and may be sent (again).
+    planned: Sequence[Planned] = ()
     #: Units that are claimed.
     at_work: Sequence[Unit] = ()
     #: (config, stage) -> number and longest seconds of its units that were done lately.
@@ -211,6 +224,15 @@ def _lost(look: Look, known: Known) -> list[Finding]:
         )
         for unit in known.handed_over
         if unit.row.id not in there
+    ] + [
+        Finding(
+            LOST,
+            ISSUE,
+            f"planned {known.now - match.planned_at:.0f} s ago, and no message of it is in the broker",
+            match=match,
+        )
+        for match in known.planned
+        if match.id not in there
     ]
 
 
@@ -225,12 +247,34 @@ def read_known(tx: Tx, look: Look) -> Known:
             tx, _each(letter.kwargs.get("match") for letter in look.letters)
         ),
         handed_over=upkeep.handed_over(tx, tx.now - LOST_AFTER * look.visibility),
+        planned=_planned(tx, tx.now - LOST_AFTER * look.visibility),
         at_work=at_work,
         like={
             key: upkeep.longest_seconds(tx, *key)
             for key in {(unit.config, unit.row.stage) for unit in at_work}
         },
     )
+
+
+def _planned(tx: Tx, until: float) -> list[Planned]:
+    """Matches that were to be sent before `until` and lack games.
+
+    None of which a message was put aside, that was sent again within the hour (it may fail each time), or
+    that the next of its kind makes up for by now.
+    """
+    found = matches.planned_between(tx, tx.now - LOST_SECONDS, until)
+    aside = dead_letters.units_aside(tx, [match.id for match in found])
+    return [
+        match
+        for match in found
+        if match.id not in aside
+        and not events.is_match_lost(tx, match.id, match.purpose, _time(match, tx.now))
+    ]
+
+
+def _time(match: Planned, now: float) -> int:
+    """The number of the time at which a match may be sent again."""
+    return int((now - match.planned_at) // AGAIN_SECONDS)
 
 
 def _each(values: Iterable[object]) -> list[str]:
@@ -264,7 +308,8 @@ def _set_aside(ctx: Context, queues: Queues, found: Sequence[Finding]) -> int:
     letters = [(one.letter, storable(one.reason)) for one in found if one.letter is not None]
     with ctx.ledger.write(ctx.fence) as tx:
         known = upkeep.run_states(tx, _each(letter.run_id for letter, _ in letters))
-        of = upkeep.units(tx, _each(letter.task_id for letter, _ in letters))
+        tasks = _each(letter.task_id for letter, _ in letters)
+        of, beside = upkeep.units(tx, tasks), upkeep.missing_games(tx, tasks)
         for letter, reason in letters:
             run_id = letter.run_id if letter.run_id in known else None
             kept = DeadLetter(
@@ -272,7 +317,7 @@ def _set_aside(ctx: Context, queues: Queues, found: Sequence[Finding]) -> int:
                 storable(letter.queue)[:32],
                 letter.task,
                 run_id,
-                (letter.unit or "")[:128] or None,
+                (letter.unit or "")[:128] or (letter.task_id if letter.task_id in beside else None),
                 reason,
                 letter.text,
             )
@@ -330,7 +375,8 @@ def _issue(ctx: Context, _queues: Queues, found: Sequence[Finding]) -> int:
     """Have lost units issued again: the event makes the relay do it, else the reconciler does."""
     groups: dict[tuple[str, str], list[Unit]] = {}
     for one in found:
-        assert one.unit is not None
+        if one.unit is None:
+            continue
         groups.setdefault((one.unit.row.run_id, one.unit.row.stage), []).append(one.unit)
     with ctx.ledger.write(ctx.fence) as tx:
         for (run_id, stage), group in groups.items():
@@ -338,7 +384,19 @@ def _issue(ctx: Context, _queues: Queues, found: Sequence[Finding]) -> int:
             when = [[unit.row.unit, unit.row.issued_at] for unit in group]
             events.tasks_lost(tx, run_id, stage, digest(when), len(group), found[0].reason)
             log.warning("tasks lost", run=run_id[:12], stage=stage, units=len(group))
-    return len(found)
+    return sum(map(len, groups.values())) + _send_again(ctx, found)
+
+
+def _send_again(ctx: Context, found: Sequence[Finding]) -> int:
+    """Send lost matches, each after that is told: one that is lost on the way waits for its next time."""
+    lost = [(one.match, one.reason) for one in found if one.match is not None]
+    with ctx.ledger.write(ctx.fence) as tx:
+        told = [
+            match.id
+            for match, reason in lost
+            if events.match_lost(tx, match.id, match.purpose, _time(match, tx.now), reason)
+        ]
+    return sum(call_players(match) for match in told)
 
 
 def _take_back(ctx: Context, _queues: Queues, found: Sequence[Finding]) -> int:

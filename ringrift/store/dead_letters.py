@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -49,6 +50,12 @@ def newest(tx: Tx, limit: int = 100) -> list[DeadLetter]:
 def count(tx: Tx) -> int:
     """How many there are."""
     return int(tx.conn.scalar(sa.select(sa.func.count()).select_from(dead_letters)) or 0)
+
+
+def units_aside(tx: Tx, units: Collection[str]) -> set[str]:
+    """Those of these units a message of which was put aside."""
+    query = sa.select(dead_letters.c.unit).where(dead_letters.c.unit.in_(units))
+    return set(tx.conn.scalars(query))
 
 
 def about(tx: Tx, start: str) -> list[DeadLetter]:

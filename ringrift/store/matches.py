@@ -64,6 +64,17 @@ _SCORES = sa.select(match_games.c.number, match_games.c.score).where(
     match_games.c.match_id == sa.bindparam("match")
 )
 
+#: A match that a loop planned for no run, and whose games are not all there.
+_UNPLAYED = (
+    matches.c.run_id.is_(None),
+    matches.c.purpose != MANUAL,
+    sa.select(sa.func.count())
+    .where(match_games.c.match_id == matches.c.id)
+    .correlate(matches)
+    .scalar_subquery()
+    < matches.c.games,
+)
+
 
 def add_match(tx: Tx, match: MatchRow) -> bool:
     """Register a match; False if it is there."""
@@ -159,20 +170,32 @@ def unplayed(tx: Tx, config: str, since: float) -> list[MatchRow]:
 
     A match played by hand is recorded when it is over, and may have ended early.
     """
-    there = (
-        sa.select(sa.func.count())
-        .where(match_games.c.match_id == matches.c.id)
-        .correlate(matches)
-        .scalar_subquery()
-    )
     query = sa.select(*_MATCH).where(
-        matches.c.config == config,
-        matches.c.run_id.is_(None),
-        matches.c.purpose != MANUAL,
-        matches.c.created_at >= since,
-        there < matches.c.games,
+        matches.c.config == config, matches.c.created_at >= since, *_UNPLAYED
     )
     return [MatchRow(**row) for row in tx.conn.execute(query).mappings()]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A match of no run whose games are not all there."""
+
+    id: str
+    config: str
+    #: "shadow" or "tournament".
+    purpose: str
+    #: Seconds since 1970.
+    planned_at: float
+
+
+def planned_between(tx: Tx, since: float, until: float) -> list[Planned]:
+    """Matches of every config that `unplayed` knows and that were planned in that time, oldest first."""
+    query = (
+        sa.select(matches.c.id, matches.c.config, matches.c.purpose, matches.c.created_at)
+        .where(matches.c.created_at.between(since, until), *_UNPLAYED)
+        .order_by(matches.c.created_at, matches.c.id)
+    )
+    return [Planned(*row) for row in tx.conn.execute(query)]
 
 
 def games_of(tx: Tx, match: str) -> list[dict[str, Any]]:

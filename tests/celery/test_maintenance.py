@@ -1,21 +1,27 @@
 """Maintenance with a real broker and a real ledger: found, told, dealt with, and once."""
 
 import dataclasses
+import json
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from kombu.utils.json import dumps
 
 from ringrift.celery_queues import BrokerTrouble
+from ringrift.pipeline.dispatcher import registered
 from ringrift.pipeline.heartbeat import Work
 from ringrift.pipeline.maintenance import maintain
+from ringrift.pipeline.queues import BESIDE
 from ringrift.pipeline.upkeep import kept_up
 from ringrift.store import dead_letters, runs, stages
 from ringrift.store.events import list_events
 from ringrift.store.ids import task_id
 from ringrift.store.ledger import Fence, StaleFence, take_fence
+from ringrift.store.matches import MatchRow, add_match
+from ringrift.store.schema import matches as match_table
 from ringrift.store.schema import stages as table
 from tests.celery.letters import BAD, queues, send, sound
 from tests.pipeline.tiny import context
@@ -345,3 +351,54 @@ def test_an_outdated_master_may_not_maintain(ctx, seen, client):
     with pytest.raises(StaleFence):
         maintain(dataclasses.replace(ctx, fence=Fence("master", 1)), seen)
     assert client.llen("gpu") == 1
+
+
+class Players:
+    """Sends matches as `workers.flows` does, into the broker of the test."""
+
+    def __init__(self, app, connection):
+        self.send = partial(send, app, connection, "gpu.play_beside")
+
+    def play_beside(self, match):
+        """Send the message of a match."""
+        self.send(match, task_id=match, priority=BESIDE)
+
+
+def plan(ctx, ago):
+    """Plan a shadow match so long ago; its id."""
+    row = MatchRow("e" * 64, "hex8:2", "shadow", "a", "b", "7", 2, {})
+    with ctx.ledger.write() as tx:
+        add_match(tx, row)
+        tx.conn.execute(match_table.update().values(created_at=tx.now - ago))
+    return row.id
+
+
+def test_a_match_whose_message_was_lost_is_sent_again(ctx, seen, client, connection, celery_app):
+    """Once in an hour, for nothing counts its failures; not while its message is there, nor after six hours."""
+    with registered(Players(celery_app, connection)):
+        for ago, sent in ((119, 0), (121, 1), (3000, 0), (3700, 1), (7300, 1), (6.1 * 3600, 0)):
+            match = plan(ctx, ago)
+            report = maintain(ctx, seen)
+            assert dict(report.done) == ({"issue again": sent} if sent else {}), ago
+            assert [letter.task_id for letter in seen.look().letters] == [match] * sent
+            assert maintain(ctx, seen).findings == ()
+            client.flushall()
+    told = events(ctx, "TASKS_LOST")
+    assert [(event["stage"], event["units"]) for event in told] == [("shadow", 1)] * 3
+
+
+def test_a_match_that_was_put_aside_is_not_sent_again(ctx, seen, client, connection, celery_app):
+    """One that takes worker after worker with it would do so for hours."""
+    match = plan(ctx, 121)
+    players = Players(celery_app, connection)
+    players.play_beside(match)
+    [raw] = client.lrange("gpu\x06\x166", 0, -1)
+    client.delete("gpu\x06\x166")
+    message = json.loads(raw)
+    message["headers"]["task"] = "gpu.play_besides"
+    client.lpush("gpu", json.dumps(message))
+    with registered(players):
+        assert dict(maintain(ctx, seen).done) == {"set aside": 1}
+        with ctx.ledger.read() as tx:
+            assert [letter.unit for letter in dead_letters.newest(tx)] == [match]
+        assert maintain(ctx, seen).findings == ()

@@ -10,9 +10,12 @@ import pytest
 from ringrift.broker.address import client_of
 from ringrift.broker.embedded import EmbeddedBroker
 from ringrift.cli.main import run
+from ringrift.pipeline.queues import BESIDE
 from ringrift.settings import home
 from ringrift.store import stages
 from ringrift.store.ledger import open_ledger
+from ringrift.store.matches import MatchRow, add_match
+from ringrift.store.schema import matches
 from tests.store.builders import make_run, units
 
 #: Runs commands in a process of its own: Celery reads its broker once in a process.
@@ -97,3 +100,25 @@ def test_looking_into_the_queues_makes_nothing(tmp_path, monkeypatch):
     assert [code for code, _, _ in (listed, explained, tried)] == [0, 0, 0]
     assert listed[1].splitlines()[1].split()[:2] == ["gpu", "0"]
     assert not home().exists()
+
+
+@pytest.mark.processes
+def test_a_lost_match_is_told_of_and_sent_as_the_master_sends_it():
+    """A shadow match of an hour ago without a message: explained, sent with its priority, then all is well."""
+    home().mkdir(parents=True, exist_ok=True)
+    match = MatchRow("e" * 64, "hex8:2", "shadow", "a", "b", "7", 2, {})
+    with open_ledger(home()).write() as tx:
+        add_match(tx, match)
+        tx.conn.execute(matches.update().values(created_at=tx.now - 3000))
+    with EmbeddedBroker(home()):
+        explained, done, listed, again, where = typed(
+            ["explain"], ["maintain"], ["list", "--json"], ["explain"], ["explain", "eeee"]
+        )
+    assert explained[0] == 1
+    assert "lost: 1 to issue again\n  shadow match eeeeeeeeeeee of hex8:2: planned" in explained[1]
+    assert done[1].endswith("done: issue again 1\n")
+    [message] = json.loads(listed[1])["messages"]
+    sent = [message[name] for name in ("task", "id", "unit", "priority")]
+    assert sent == ["gpu.play_beside", match.id, match.id, BESIDE]
+    assert again[:2] == [0, "nothing stuck, orphaned, lost, expired or poisonous\n"]
+    assert where[1].endswith("gpu.play_beside: waits in queue gpu, priority 6\n")
