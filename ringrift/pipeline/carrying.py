@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
@@ -70,51 +70,25 @@ def by_workers(dispatcher: Dispatcher, run_hooks: Callable[[Context], None]) -> 
     Each run is brought forward on its own. One that cannot be is said, and does not keep the others;
     it is a failure of its iteration when the turn is its own, which the loop's circuit breaker counts.
     """
-    carried: set[str] = set()  # mostly a run is closed by a worker, between two calls
-    said: dict[str, str] = {}  # run -> why it was not brought forward, as the log has it
-    sender = _Sender(dispatcher)
+    return _ByWorkers(dispatcher, run_hooks)
 
-    def bring(ctx: Context, open_runs: Sequence[str]) -> dict[str, Exception]:
-        """Advance each run; what went wrong, by run."""
-        wrong: dict[str, Exception] = {}
-        for run_id in open_runs:
-            if wrong and ctx.stop():  # where the broker is away each try takes its time
-                raise Interrupted("stopped between two runs")
-            try:
-                advance(ctx.ledger, run_id, sender, fence=ctx.fence, feeding=False)
-            except _ENDS:
-                raise
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with this one is no fault of the others
-                wrong[run_id] = error
-        for run_id, why in wrong.items():
-            if said.get(run_id) != str(why):
-                ours = not isinstance(why, RingRiftError | OSError)
-                log.warning(
-                    "run not brought forward",
-                    run=run_id[:12],
-                    error=str(why),
-                    exc_info=why if ours else None,
-                )
-        said.clear()
-        said.update({run_id: str(why) for run_id, why in wrong.items()})
-        return wrong
 
-    def carry(ctx: Context, open_runs: Sequence[str]) -> None:
-        router = wire_pipeline_events(auto_trigger=True)
-        carried.update(open_runs)
+@dataclass(slots=True)
+class _ByWorkers:
+    """A `Carry` through workers, with what it has to remember between two calls."""
+
+    dispatcher: Dispatcher
+    run_hooks: Callable[[Context], None]
+    #: Runs whose end is not seen to: mostly a run is closed by a worker, between two calls.
+    carried: set[str] = field(default_factory=set)
+    #: Run -> why it was not brought forward, as the log has it.
+    said: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, ctx: Context, open_runs: Sequence[str]) -> None:
+        """One step of all open runs, the one whose turn it is first."""
+        self.carried.update(open_runs)
         try:
-            hooks.register(ctx)
-            sweep_now(ctx.ledger, ctx.fence)
-            wrong = bring(ctx, open_runs)
-            feed(ctx.ledger, dispatcher, fence=ctx.fence)
-            relay(ctx.ledger, router, fence=ctx.fence)
-            run_hooks(ctx)
-            with ctx.ledger.read() as tx:
-                found = [runs.get_run(tx, run_id) for run_id in sorted(carried)]
-            for run in found:
-                if run.state == runs.CLOSED:
-                    after_run(ctx, run.config, call_courier)  # there may be no beat that would
-                    carried.discard(run.id)
+            wrong = self._step(ctx, open_runs)
         except (*_ENDS, NotHandedOver):
             raise
         except (RingRiftError, OSError) as error:
@@ -126,7 +100,54 @@ def by_workers(dispatcher: Dispatcher, run_hooks: Callable[[Context], None]) -> 
             if isinstance(why, NotHandedOver):
                 raise why
 
-    return carry
+    def _step(self, ctx: Context, open_runs: Sequence[str]) -> dict[str, Exception]:
+        """Everything in its order; what went wrong, by run."""
+        hooks.register(ctx)
+        sweep_now(ctx.ledger, ctx.fence)
+        wrong = self._bring_forward(ctx, open_runs)
+        self._say(wrong)
+        feed(ctx.ledger, self.dispatcher, fence=ctx.fence)
+        relay(ctx.ledger, wire_pipeline_events(auto_trigger=True), fence=ctx.fence)
+        self.run_hooks(ctx)
+        self._see_to_closed(ctx)
+        return wrong
+
+    def _bring_forward(self, ctx: Context, open_runs: Sequence[str]) -> dict[str, Exception]:
+        """Advance each run; what went wrong, by run."""
+        sender = _Sender(self.dispatcher)
+        wrong: dict[str, Exception] = {}
+        for run_id in open_runs:
+            if wrong and ctx.stop():  # where the broker is away each try takes its time
+                raise Interrupted("stopped between two runs")
+            try:
+                advance(ctx.ledger, run_id, sender, fence=ctx.fence, feeding=False)
+            except _ENDS:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with this one is no fault of the others
+                wrong[run_id] = error
+        return wrong
+
+    def _say(self, wrong: Mapping[str, Exception]) -> None:
+        """Log each reason once, for as long as it stays the same."""
+        for run_id, why in wrong.items():
+            if self.said.get(run_id) != str(why):
+                ours = not isinstance(why, RingRiftError | OSError)
+                log.warning(
+                    "run not brought forward",
+                    run=run_id[:12],
+                    error=str(why),
+                    exc_info=why if ours else None,
+                )
+        self.said = {run_id: str(why) for run_id, why in wrong.items()}
+
+    def _see_to_closed(self, ctx: Context) -> None:
+        """Prune and take out models after each run that was closed: there may be no beat that would."""
+        with ctx.ledger.read() as tx:
+            found = [runs.get_run(tx, run_id) for run_id in sorted(self.carried)]
+        for run in found:
+            if run.state == runs.CLOSED:
+                after_run(ctx, run.config, call_courier)
+                self.carried.discard(run.id)
 
 
 def here(drive: Drive) -> Carry:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from ringrift.errors import Interrupted, RingRiftError
 from ringrift.pipeline.context import Context
@@ -38,51 +38,15 @@ def present(
     on, for until then the ledger knows of no loop, and would say that nobody is at work. A ledger that is
     away for a moment is the business of the work, not of this.
     """
-    me, sayings = owner(), Sayings()
-    known = threading.Event()
-
-    def say(tx: Tx, state: str, config: str | None, reason: str | None) -> None:
-        row = LoopRow(
-            name=name,
-            owner=me,
-            state=state,
-            config=config,
-            reason=reason,
-            since=tx.now,
-            until=None,
-            updated_at=tx.now,
-            breaker=None,
-            details={"configs": list(configs)},
-        )
-        before = loops.get_loop(tx, name)
-        if before is not None and (before.owner, before.state) == (me, state):
-            row = replace(row, since=before.since)
-        loops.say(tx, row)
-
-    def works_on(run: RunRow) -> None:
-        with suppress(RingRiftError), ctx.ledger.write() as tx:
-            say(tx, loops.RUNNING, run.config, f"works on iteration {run.iteration}")
-        known.set()
-
-    def beat() -> bool:
-        if not known.is_set():
-            return True
-        with suppress(RingRiftError), ctx.ledger.write() as tx:
-            loops.alive(tx, name, me)
-        for config, wait in sayings.tell(ctx, configs):
-            told(config, wait)
-        return True
+    loop = _Presence(ctx, tuple(configs), name, told)
+    pulse = ctx.pulses("presence", ctx.heartbeat_seconds, loop.beat)
 
     def end(why: str) -> None:
         pulse.stop()
-        with suppress(RingRiftError), ctx.ledger.write() as tx:
-            last = loops.get_loop(tx, name)
-            if last is not None and last.owner == me:
-                say(tx, loops.STOPPED, None, why)
+        loop.ended(why)
 
-    pulse = ctx.pulses("presence", ctx.heartbeat_seconds, beat)
     try:
-        yield works_on
+        yield loop.works_on
     except Interrupted:
         end("interrupted; the same command goes on")
         raise
@@ -90,3 +54,59 @@ def present(
         end(f"ended: {error}")
         raise
     end("did what it was asked to do")
+
+
+@dataclass(slots=True)
+class _Presence:
+    """A loop's row in the ledger; whatever the ledger does not take now is left out."""
+
+    ctx: Context
+    configs: tuple[str, ...]
+    name: str
+    told: Callable[[str, Wait], None]
+    me: str = field(default_factory=owner)
+    sayings: Sayings = field(default_factory=Sayings)
+    #: Set once the ledger knows of this loop.
+    known: threading.Event = field(default_factory=threading.Event)
+
+    def works_on(self, run: RunRow) -> None:
+        """Say which run is worked on."""
+        with suppress(RingRiftError), self.ctx.ledger.write() as tx:
+            self._say(tx, loops.RUNNING, run.config, f"works on iteration {run.iteration}")
+        self.known.set()
+
+    def beat(self) -> bool:
+        """Give a sign of life, and tell what configs wait for; True: go on with that."""
+        if not self.known.is_set():
+            return True
+        with suppress(RingRiftError), self.ctx.ledger.write() as tx:
+            loops.alive(tx, self.name, self.me)
+        for config, wait in self.sayings.tell(self.ctx, self.configs):
+            self.told(config, wait)
+        return True
+
+    def ended(self, why: str) -> None:
+        """Say so, unless somebody else has taken the name."""
+        with suppress(RingRiftError), self.ctx.ledger.write() as tx:
+            last = loops.get_loop(tx, self.name)
+            if last is not None and last.owner == self.me:
+                self._say(tx, loops.STOPPED, None, why)
+
+    def _say(self, tx: Tx, state: str, config: str | None, reason: str | None) -> None:
+        """Write the row; since when is kept for as long as the state is."""
+        row = LoopRow(
+            name=self.name,
+            owner=self.me,
+            state=state,
+            config=config,
+            reason=reason,
+            since=tx.now,
+            until=None,
+            updated_at=tx.now,
+            breaker=None,
+            details={"configs": list(self.configs)},
+        )
+        before = loops.get_loop(tx, self.name)
+        if before is not None and (before.owner, before.state) == (self.me, state):
+            row = replace(row, since=before.since)
+        loops.say(tx, row)
