@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain, islice
 from pathlib import Path
@@ -165,38 +166,50 @@ def validate(
     A bad line is told with file, line number and reason, an illegal move with the legal ones
     nearest to it; the other lines are still read.
     """
-    from ringrift.data.validate import Problem, validate
     from ringrift.rules.lines import Lines
 
     opened = [Lines(path) for path in _files(files)]
-    total = good = bad = moves = 0
     with _bar(opened) as advance:
-        for lines in opened:
-            file_good = file_bad = file_moves = other_ranks = 0
-            for found in validate(lines):
-                advance()
-                if isinstance(found, Problem):
-                    file_bad += 1
-                    print(found)
-                    if found.legal:
-                        print(_alternatives(found.legal))
-                else:
-                    file_good += 1
-                    file_moves += found.moves
-                    other_ranks += found.other_ranks
-            ranks = f", {other_ranks} with other (advisory) ranks" if other_ranks else ""
-            faults = f"{file_bad} faults" if file_bad else "no fault"
-            print(f"{lines.path}: {file_good} good games, {file_moves} moves, {faults}{ranks}")
-            total, good, bad, moves = (
-                total + 1,
-                good + file_good,
-                bad + file_bad,
-                moves + file_moves,
-            )
-    if total > 1:
-        print(f"{total} files: {good} good games, {moves} moves, {bad} faults")
+        found = [_validated(lines, advance) for lines in opened]
+    good, bad = sum(one.good for one in found), sum(one.bad for one in found)
+    if len(found) > 1:
+        moves = sum(one.moves for one in found)
+        print(f"{len(found)} files: {good} good games, {moves} moves, {bad} faults")
     if bad:
         raise NegativeVerdict(f"{bad} faults beside {good} good games")
+
+
+@dataclass(slots=True)
+class _Validated:
+    """What was found in a file."""
+
+    good: int = 0
+    bad: int = 0
+    moves: int = 0
+    #: Good games whose advisory ranks are other ones.
+    other_ranks: int = 0
+
+
+def _validated(lines: Lines, advance: Callable[[], None]) -> _Validated:
+    """Check a file: print each fault, and a line about all of it."""
+    from ringrift.data.validate import Problem, validate
+
+    of = _Validated()
+    for found in validate(lines):
+        advance()
+        if isinstance(found, Problem):
+            of.bad += 1
+            print(found)
+            if found.legal:
+                print(_alternatives(found.legal))
+        else:
+            of.good += 1
+            of.moves += found.moves
+            of.other_ranks += found.other_ranks
+    ranks = f", {of.other_ranks} with other (advisory) ranks" if of.other_ranks else ""
+    faults = f"{of.bad} faults" if of.bad else "no fault"
+    print(f"{lines.path}: {of.good} good games, {of.moves} moves, {faults}{ranks}")
+    return of
 
 
 @app.command()

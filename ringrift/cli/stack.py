@@ -199,11 +199,6 @@ class Stack:
         )
 
     @property
-    def works(self) -> bool:
-        """Whether it has workers of its own."""
-        return self.parts.workers
-
-    @property
     def coordinates_only(self) -> bool:
         """Whether this node plays, trains and evaluates nothing: other nodes do, by the same broker."""
         return switched_on(DISABLE_LOCAL_TASKS, self._environ)

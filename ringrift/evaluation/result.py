@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from ringrift.evaluation.ratings import RatedGame
 from ringrift.evaluation.spec import MatchSpec
 from ringrift.evaluation.stats import Interval, elo_of_score, wilson_interval
 
@@ -95,11 +94,6 @@ class MatchResult:
     def victories(self) -> dict[str, int]:
         """Victory kind -> games, most frequent first."""
         return dict(Counter(g.victory for g in self.games).most_common())
-
-    def rated(self) -> list[RatedGame]:
-        """The games as the ratings read them: identities of the agents, never names."""
-        identity = {"a": self.spec.a.identity, "b": self.spec.b.identity}
-        return [RatedGame(tuple(identity[s] for s in g.seats), g.ranks) for g in self.games]
 
     def as_dict(self) -> dict[str, Any]:
         """Figures for --json and evidence; games are left out."""

@@ -100,10 +100,6 @@ class Board:
         """Whether the board is a hexagon."""
         return self.radius is not None
 
-    def pos_text(self, cell: int) -> str:
-        """Text of a cell: "x,y" on squares, "x,y,z" on hexagons."""
-        return self.texts[cell]
-
     def cell_of(self, text: str) -> int:
         """Cell of a position text; BadInput when it is no position of this board."""
         cell = self.cells.get(text)

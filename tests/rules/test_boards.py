@@ -72,7 +72,7 @@ def test_cells_are_in_scan_order(name):
     b = board(name)
     points = [tuple(point) for point in b.coords.tolist()]
     assert points == sorted(points)
-    assert [b.cell_of(b.pos_text(cell)) for cell in range(b.n)] == list(range(b.n))
+    assert [b.cell_of(text) for text in b.texts] == list(range(b.n))
     for wrong in ("", "0", "99,0", "0,0,1", " 0,0", "+0,0", "0,-0"):
         with pytest.raises(BadInput, match="is no position of"):
             b.cell_of(wrong)
