@@ -3,7 +3,8 @@
 Both formats hold config, options, start, moves, seed and end, so a record that went through a trace
 has its id again. A trace also says who sat where: its `policy`, a text where all seats played by
 one, else a list with one object per seat as in a record. What searches found, where a game began
-and was decided, and what a file was made from, is only in records; legal lists and states are only in traces and are written anew.
+and was decided, and what a file was made from, is only in records; legal lists and states are only in
+traces and are written anew.
 """
 
 from __future__ import annotations

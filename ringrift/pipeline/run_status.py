@@ -272,8 +272,7 @@ def _eta(stage: str, rows: Sequence[StageRow], amount: Amount, known: _Known) ->
     running = [row for row in rows if row.state == RUNNING]
     begun = bool(running) or any(row.state in (DONE, ABANDONED) for row in rows)
     hands = known.capacities.get(QUEUE_OF[stage])
-    slots = 0 if hands is None else hands.slots
-    if not running and not slots:
+    if not running and (hands is None or not hands.slots):
         return None
     left = (amount.need or 0) - amount.have
     if stage == "selfplay":
@@ -282,14 +281,22 @@ def _eta(stage: str, rows: Sequence[StageRow], amount: Amount, known: _Known) ->
     if stage == "evaluate" and begun:  # at most: a gate may be decided before
         seconds = known.now - min(row.claimed_at or known.now for row in rows)
         return None if not amount.have else max(0.0, seconds * left / amount.have)
+    told = _told_eta(running)
+    return _usual_eta(stage, running, known) if told is None else told
+
+
+def _told_eta(running: Sequence[StageRow]) -> float | None:
+    """What the work itself says, where it says something."""
     told = [(row.progress or {}).get("eta") for row in running]
-    if told and told[0] is not None:
-        return max(0.0, float(told[0]))
-    before = known.took.get(stage)
+    return None if not told or told[0] is None else max(0.0, float(told[0]))
+
+
+def _usual_eta(stage: str, running: Sequence[StageRow], known: _Known) -> float | None:
+    """What is left of the time that the last runs took; None where there were none, or it is over."""
+    usual = known.took.get(stage)
     since = min((row.claimed_at or known.now for row in running), default=known.now)
-    if before is not None and known.now - since <= before:
-        return before - (known.now - since)
-    return None
+    left = None if usual is None else usual - (known.now - since)
+    return None if left is None or left < 0 else left
 
 
 def _selfplay_pace(
@@ -300,8 +307,8 @@ def _selfplay_pace(
 ) -> float | None:
     """Games per second of those who play now, or of the slots that will; None where nothing tells.
 
-    Shards that wait beside those of other runs have their part of the slots. A shard's first games take as long as all its games side by side: until one is there, its pace
-    is that of the shards before it.
+    Shards that wait beside those of other runs have their part of the slots. A shard's first games take as
+    long as all its games side by side: until one is there, its pace is that of the shards before it.
     """
     done = [_told(row) for row in rows if row.state == DONE]
     seconds = sum(float(part.get("seconds", 0.0)) for part in done)

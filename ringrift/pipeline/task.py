@@ -96,7 +96,10 @@ class Task:
         return NewEvent(kind, self.run.id, stage, "", {**about, **payload})
 
     def model_path(self, sha256: str) -> Path:
-        """The verified file of a model, made again or fetched where it is not here; a broken one is quarantined and BadBlob raised."""
+        """The verified file of a model, made again or fetched where it is not here.
+
+        Raises BadBlob for a broken one, which is quarantined.
+        """
         with self.ctx.ledger.read() as tx:
             row = models.get_model(tx, sha256)
         if row is None:

@@ -129,7 +129,10 @@ class AgentPool:
         return live[holders == most]
 
     def _holders(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Player that decides in each slot, int64[n]; after a swap those of seats 1 and 2 sit in each other's (rules §12)."""
+        """Player that decides in each slot, int64[n].
+
+        After a swap those of seats 1 and 2 sit in each other's (rules §12).
+        """
         scalars = self._states[slots, k.F_SCALAR]
         seat = scalars[:, k.S_PLAYER].astype(np.int64) - 1
         swapped = (scalars[:, k.S_SWAPPED] != 0) & (seat < 2)

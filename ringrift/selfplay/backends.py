@@ -47,7 +47,7 @@ _chosen: dict[str, Backend] = {}
 
 
 def begun_backend(at: Path) -> tuple[Backend, int] | None:
-    """Backend and lanes of the shard whose checkpoint this is; None where there is none that this machine can go on with."""
+    """Backend and lanes of the shard whose checkpoint this is; None where this machine cannot go on with it."""
     header = checkpoint.begun_with(at)
     named, lanes = header.get("backend"), header.get("lanes", 1)
     if not isinstance(named, dict) or not isinstance(lanes, int):

@@ -25,8 +25,9 @@ def parameters_of(
 ) -> SelfplayParameters:
     """The search of a shard of so many games.
 
-    simulations: another full budget than the settings'. archive: there are stored games to begin in. elo, progress: of the network that plays; each is kept
-    only where the schedule of the temperature depends on it, since whatever is kept decides the games.
+    simulations: another full budget than the settings'. archive: there are stored games to begin in. elo, progress: of
+    the network that plays; each is kept only where the schedule of the temperature depends on it, since whatever is
+    kept decides the games.
     """
     full = play.simulations if simulations is None else simulations
     schedule = play.temperature_schedule

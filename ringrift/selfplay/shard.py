@@ -2,8 +2,9 @@
 
 The same spec on the same machine gives the same file, bit for bit: game seeds follow from the spec, all games are
 played to their end, and the backend and the lanes that a worker chose are written in the file's header so that a later
-reproduction can use them. A shard that is stopped on its way leaves a checkpoint beside it (`checkpoint`), at the latest that of the
-last interval; the next start goes on from there and writes the very file that an undisturbed one would have written.
+reproduction can use them. A shard that is stopped on its way leaves a checkpoint beside it
+(`checkpoint`), at the latest that of the last interval; the next start goes on from there and writes the very file
+that an undisturbed one would have written.
 """
 
 from __future__ import annotations
@@ -199,15 +200,16 @@ def produce_shard(
 ) -> ShardResult:
     """Play a shard, or what is left of it, and write it to ``out_dir`` under its sha256.
 
-    ``progress`` is called about twice a second and may raise to stop, ``each`` for every game that is played here, as it is written,
-    with its number in the file, from 1 on;
-    Interrupted from ``progress`` leaves a checkpoint, anything else at most that of the last interval. ``backend``: one
-    of `ringrift.nets.choice.WISHES` where the shard is not begun, as `ringrift.selfplay.backends` says; or the very one,
-    of each lane, to play a shard again. ``lanes``: see `ringrift.selfplay.lanes`; 0 takes what suits the backend, 2 on
-    a GPU and 1 on a processor. A checkpoint that cannot be used goes to the folder ``quarantine`` (None: one
-    in ``out_dir``). ``model_path`` may be None where no engine has a network. ``archive``: where the files of the spec's
-    archive lie, by sha256. Raises BadInput when the model is broken or of another configuration, or a file of the
-    archive is not there or not whole.
+    progress: called about twice a second, may raise to stop: Interrupted leaves a checkpoint, anything else at
+    most that of the last interval. each: called for every game that is played here, as it is written, with its number
+    in the file, from 1 on. backend: one of `ringrift.nets.choice.WISHES` where the shard is not begun, as
+    `ringrift.selfplay.backends` says; or the very one, of each lane, to play a shard again. lanes: see
+    `ringrift.selfplay.lanes`; 0 takes what suits the backend, 2 on a GPU and 1 on a processor. quarantine: where a
+    checkpoint goes that cannot be used; None: a folder of that name in ``out_dir``. model_path: None where no engine
+    has a network. archive: where the files of the spec's archive lie, by sha256.
+
+    Raises BadInput when the model is broken or of another configuration, or a file of the archive is not there or
+    not whole.
     """
     start = time.monotonic()
     seeds = spec.game_seeds()
