@@ -51,6 +51,7 @@ def conclude(
         run_id=run.id,
         config=run.config,
         model=candidate.sha256,
+        holder=holder,
         evidence={"gates": [row.evidence for row in evidence]},
         fence=fence,
     )

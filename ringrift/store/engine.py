@@ -33,6 +33,9 @@ from ringrift.errors import BadInput
 #: How long a writer waits for another one. Write transactions here last milliseconds.
 BUSY_TIMEOUT_MS = 30_000
 
+#: How long a PostgreSQL server has to take a connection; psycopg alone waits two minutes for one that is silent.
+CONNECT_SECONDS = 10
+
 #: Kinds of file system (as Linux names them) on which SQLite's locks cannot be trusted.
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "9p", "lustre", "glusterfs", "ncpfs"}
@@ -193,11 +196,18 @@ def check_whole(path: Path) -> None:
         raise BadInput(f"the ledger {path} cannot be used: {fault}; {CURE}")
 
 
-def _open_postgresql(url: sa.URL) -> Engine:
+def with_patience(url: sa.URL) -> sa.URL:
+    """A PostgreSQL URL with the driver and, unless it says so itself, how long connecting may take."""
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
+    if "connect_timeout" in url.query:
+        return url
+    return url.update_query_dict({"connect_timeout": str(CONNECT_SECONDS)})
+
+
+def _open_postgresql(url: sa.URL) -> Engine:
     try:
-        engine = sa.create_engine(url, pool_pre_ping=True)
+        engine = sa.create_engine(with_patience(url), pool_pre_ping=True)
     except (ImportError, NoSuchModuleError) as error:
         raise BadInput(
             "PostgreSQL needs the driver psycopg: pip install 'ringrift[postgres]'"

@@ -287,12 +287,15 @@ def promote(
     run_id: str,
     config: str,
     model: str,
+    holder: str | None,
     evidence: Mapping[str, Any],
     fence: Fence | None = None,
 ) -> bool:
-    """Make a model the champion, with its evidence; False if this run did so before.
+    """Make a model the champion after `holder`, with its evidence; False if this run did so before.
 
-    The evidence must be there: at least one evaluation of this model in this run, none failed.
+    NegativeVerdict, which ends the transaction, without evidence (at least one evaluation of this model in
+    this run, none failed), and where `holder` has the seat no more: on PostgreSQL somebody else may have
+    committed since the caller read it.
     """
     require_open(tx, run_id)
     said = evaluations_of(tx, run_id=run_id, model=model)
@@ -303,7 +306,7 @@ def promote(
         "run_id": run_id,
         "config": config,
         "model": model,
-        "previous": champion(tx, config),
+        "previous": holder,
         "evidence": dict(evidence),
         "fence": None if fence is None else fence.number,
         "created_at": _after_others(tx, promotions, config),
@@ -311,9 +314,13 @@ def promote(
     if insert_once(tx, promotions, [row]) == 0:
         return False
     seat = {"model": model, "promotion_id": row["id"], "since": tx.now}
-    changed = tx.conn.execute(champions.update().where(champions.c.config == config).values(**seat))
-    if changed.rowcount == 0:
-        tx.conn.execute(champions.insert().values(config=config, **seat))
+    if holder is None:
+        taken = insert_once(tx, champions, [{"config": config, **seat}])
+    else:
+        held = sa.and_(champions.c.config == config, champions.c.model == holder)
+        taken = tx.conn.execute(champions.update().where(held).values(**seat)).rowcount
+    if taken != 1:
+        raise NegativeVerdict(f"{config} has another champion than {str(holder)[:12]} by now")
     accept_model(tx, model)
     return True
 

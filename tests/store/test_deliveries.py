@@ -1,5 +1,7 @@
 """Everything may be delivered twice; the second time is a no-op."""
 
+import dataclasses
+
 import pytest
 
 from ringrift.errors import NegativeVerdict
@@ -143,7 +145,7 @@ def test_a_run_promotes_once(ledger, run):
     """The second delivery of a promotion changes neither champion nor evidence."""
     with ledger.write() as tx:
         models.add_evaluation(tx, evaluation(run, candidate(tx, run)))
-        about = {"run_id": run.id, "config": run.config, "model": CANDIDATE}
+        about = {"run_id": run.id, "config": run.config, "model": CANDIDATE, "holder": None}
         assert models.promote(tx, **about, evidence={"n": 1})
         assert not models.promote(tx, **about, evidence={"n": 2})
         assert models.champion(tx, run.config) == CANDIDATE
@@ -161,13 +163,49 @@ def test_no_promotion_without_evidence(ledger, run, said):
             match = candidate(tx, run)
             if said is not None:
                 models.add_evaluation(tx, evaluation(run, match, **said))
-            models.promote(tx, run_id=run.id, config=run.config, model=CANDIDATE, evidence={})
+            about = {"run_id": run.id, "config": run.config, "model": CANDIDATE, "holder": None}
+            models.promote(tx, **about, evidence={})
 
     with pytest.raises(NegativeVerdict, match="without evidence"):
         promote()
     with ledger.read() as tx:
         assert models.champion(tx, run.config) is None
         assert models.get_model(tx, CANDIDATE) is None
+
+
+@pytest.mark.parametrize("holder", [None, MODEL])
+def test_nobody_is_promoted_over_another_champion_than_was_read(ledger, run, holder):
+    """Who took the seat since the caller looked keeps it, and nothing of the promotion is left."""
+    with ledger.write() as tx:
+        models.add_evaluation(tx, evaluation(run, candidate(tx, run)))
+        first = {"run_id": run.id, "config": run.config, "model": CANDIDATE, "evidence": {}}
+        models.promote(tx, **first, holder=None)
+        runs.close_run(tx, run.id, runs.PROMOTED, "strong")
+    second = make_run(ledger)
+    later = "d" * 64
+
+    def promote(holder):
+        with ledger.write() as tx:
+            about = {"sha256": later, "config": run.config, "kind": models.CANDIDATE}
+            models.register_model(tx, **about, path="models/y", size=1, run_id=second.id)
+            row = MatchRow("n" * 64, run.config, "random", "a", "b", "1", 400, {}, second.id, later)
+            matches.add_match(tx, row)
+            said = dataclasses.replace(
+                evaluation(run, row.id), run_id=second.id, model=later, match_id=row.id
+            )
+            models.add_evaluation(tx, said)
+            about = {"run_id": second.id, "config": run.config, "model": later}
+            models.promote(tx, **about, evidence={}, holder=holder)
+
+    with pytest.raises(NegativeVerdict, match="hex8:2 has another champion than"):
+        promote(holder)
+    with ledger.read() as tx:
+        assert models.champion(tx, run.config) == CANDIDATE
+        assert [row.model for row in models.promotions_of(tx)] == [CANDIDATE]
+        assert models.get_model(tx, later) is None
+    promote(CANDIDATE)
+    with ledger.read() as tx:
+        assert [row.model for row in models.line(tx, run.config)] == [later, CANDIDATE]
 
 
 def test_match_games_count_once_whatever_their_order(ledger, run):

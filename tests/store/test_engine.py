@@ -3,10 +3,11 @@
 import shutil
 
 import pytest
+import sqlalchemy as sa
 
 from ringrift.errors import BadInput
 from ringrift.store.blobs import BlobStore
-from ringrift.store.engine import check_whole
+from ringrift.store.engine import check_whole, with_patience
 from ringrift.store.ledger import Fence, newest_fence, open_ledger, take_fence
 from ringrift.store.verify import verify
 
@@ -73,3 +74,16 @@ def test_a_damaged_file_is_said_to_be_one(tmp_path):
     assert found
     assert {(one.subject, one.name) for one in found} == {("database", "integrity")}
     ledger.close()
+
+
+def test_connecting_to_postgresql_ends():
+    """A server that is silent is given up after some seconds, or after as many as the URL says."""
+    plain, own = (
+        with_patience(sa.make_url("postgresql://me@there/ledger" + more))
+        for more in ("", "?connect_timeout=3&sslmode=require")
+    )
+    assert (plain.drivername, dict(plain.query)) == (
+        "postgresql+psycopg",
+        {"connect_timeout": "10"},
+    )
+    assert dict(own.query) == {"connect_timeout": "3", "sslmode": "require"}
