@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -32,7 +33,9 @@ from ringrift.pipeline.services import (
 if TYPE_CHECKING:
     from ringrift.data.parity import Kept
     from ringrift.rules.records import GameRecord
-    from ringrift.training.result import TrainResult
+    from ringrift.selfplay.shard import ShardSpec
+    from ringrift.training.result import TrainProgress, TrainResult
+    from ringrift.training.spec import TrainSpec
 
 log = structlog.get_logger(__name__)
 
@@ -177,32 +180,9 @@ def play_blocks(
 
 def play_shard(work: ShardWork, model: Path, folder: Path, progress: Progress) -> ShardFile:
     """Play a shard with the network in `model`."""
-    from ringrift.pipeline.engine import engines_of
-    from ringrift.selfplay.parameters import parameters_of
-    from ringrift.selfplay.shard import ShardProgress, ShardSpec, produce_shard
+    from ringrift.selfplay.shard import ShardProgress, produce_shard
 
     rules = work.plan.selfplay
-    search = parameters_of(
-        rules,
-        work.plan.search,
-        games=work.games,
-        archive=bool(work.plan.archive),
-        elo=work.plan.elo,
-        progress=work.plan.progress,
-    )
-    who, network = engines_of(work.plan.engine, work.config, work.model, search)
-    spec = ShardSpec(
-        run_id=work.run_id,
-        config=work.config,
-        model_sha256=work.model if network else None,
-        seed=work.seed,
-        index=work.number,
-        games=work.games,
-        search=who.search,
-        engines=who.seats,
-        rotate=who.rotate,
-        archive=work.plan.archive,
-    )
 
     def told(at: ShardProgress) -> None:
         progress(
@@ -216,7 +196,7 @@ def play_shard(work: ShardWork, model: Path, folder: Path, progress: Progress) -
         )
 
     made = produce_shard(
-        spec,
+        _shard_spec(work),
         model,
         folder,
         told,
@@ -238,6 +218,35 @@ def play_shard(work: ShardWork, model: Path, folder: Path, progress: Progress) -
     )
 
 
+def _shard_spec(work: ShardWork) -> ShardSpec:
+    """All that decides the games of a shard."""
+    from ringrift.pipeline.engine import engines_of
+    from ringrift.selfplay.parameters import parameters_of
+    from ringrift.selfplay.shard import ShardSpec
+
+    search = parameters_of(
+        work.plan.selfplay,
+        work.plan.search,
+        games=work.games,
+        archive=bool(work.plan.archive),
+        elo=work.plan.elo,
+        progress=work.plan.progress,
+    )
+    who, network = engines_of(work.plan.engine, work.config, work.model, search)
+    return ShardSpec(
+        run_id=work.run_id,
+        config=work.config,
+        model_sha256=work.model if network else None,
+        seed=work.seed,
+        index=work.number,
+        games=work.games,
+        search=who.search,
+        engines=who.seats,
+        rotate=who.rotate,
+        archive=work.plan.archive,
+    )
+
+
 def train(work: TrainWork, progress: Progress, in_child: bool = False) -> TrainedModel:
     """Train on a dataset, in this process or in a child of it.
 
@@ -247,64 +256,25 @@ def train(work: TrainWork, progress: Progress, in_child: bool = False) -> Traine
     When `progress` raises, the training ends between two steps with its state written, and what it
     raised is raised here. Where another trainer is at work in the folder its end is waited for, and gone on from.
     """
-    from ringrift.training.result import TrainProgress
-    from ringrift.training.spec import TrainSpec
-
-    rules = work.plan.training
     run: Callable[..., TrainResult]
     in_child = in_child or work.threads > 1
     if in_child:
         from ringrift.training.process import train_in_child
 
-        run = partial(train_in_child, deadline_seconds=rules.deadline_seconds)
+        run = partial(train_in_child, deadline_seconds=work.plan.training.deadline_seconds)
     else:
         from ringrift.training.trainer import train as run
-    spec = TrainSpec(
-        config=str(work.config),
-        seed=work.seed,
-        batch_size=rules.batch_size,
-        sample_reuse=rules.sample_reuse,
-        learning_rate=rules.learning_rate,
-        warmup_fraction=rules.warmup_fraction,
-        weight_decay=rules.weight_decay,
-        gradient_clip=rules.gradient_clip,
-        ema_decay=rules.ema_decay,
-        value_weight=rules.value_weight,
-        territory_weight=rules.territory_weight,
-        threads=work.threads,
-        checkpoint_seconds=rules.checkpoint_seconds,
-    )
-    raised: list[BaseException] = []
-    figures: dict[str, Any] = {}
-
-    def ask() -> bool:
-        """Whether it must stop; asked between two reports too, since a child is silent at first."""
-        try:
-            progress(**figures)
-        except BaseException as error:  # noqa: BLE001 - raised again below, after the state is kept
-            raised.append(error)
-        return bool(raised)
-
-    def told(at: TrainProgress) -> None:
-        figures.update(
-            step=at.step,
-            of=at.steps,
-            loss=at.losses["total"],
-            losses=at.losses,
-            samples_per_second=at.samples_per_second,
-            eta=at.eta_seconds,
-        )
-        ask()
-
-    stopped = ask if in_child else lambda: bool(raised)
+    spec, teller = _train_spec(work), _Teller(progress)
+    stopped = teller.ask if in_child else teller.refused
     work.folder.mkdir(parents=True, exist_ok=True)
     try:
         made = _once_free(
-            lambda: run(spec, work.dataset, work.start, work.folder, told, stopped=stopped), ask
+            lambda: run(spec, work.dataset, work.start, work.folder, teller.told, stopped=stopped),
+            teller.ask,
         )
     except Interrupted:
-        if raised:
-            raise raised[0] from None
+        if teller.raised is not None:
+            raise teller.raised from None
         raise
     return TrainedModel(
         made.path,
@@ -320,6 +290,63 @@ def train(work: TrainWork, progress: Progress, in_child: bool = False) -> Traine
             "seconds": made.seconds,
         },
     )
+
+
+def _train_spec(work: TrainWork) -> TrainSpec:
+    """All that decides a training."""
+    from ringrift.training.spec import TrainSpec
+
+    rules = work.plan.training
+    return TrainSpec(
+        config=str(work.config),
+        seed=work.seed,
+        batch_size=rules.batch_size,
+        sample_reuse=rules.sample_reuse,
+        learning_rate=rules.learning_rate,
+        warmup_fraction=rules.warmup_fraction,
+        weight_decay=rules.weight_decay,
+        gradient_clip=rules.gradient_clip,
+        ema_decay=rules.ema_decay,
+        value_weight=rules.value_weight,
+        territory_weight=rules.territory_weight,
+        threads=work.threads,
+        checkpoint_seconds=rules.checkpoint_seconds,
+    )
+
+
+@dataclass(slots=True)
+class _Teller:
+    """Tells how far a training is, and keeps what that raised until its state is written."""
+
+    progress: Progress
+    figures: dict[str, Any] = field(default_factory=dict)
+    #: What `progress` raised first.
+    raised: BaseException | None = None
+
+    def told(self, at: TrainProgress) -> None:
+        """Take the trainer's report, and hand it on."""
+        self.figures.update(
+            step=at.step,
+            of=at.steps,
+            loss=at.losses["total"],
+            losses=at.losses,
+            samples_per_second=at.samples_per_second,
+            eta=at.eta_seconds,
+        )
+        self.ask()
+
+    def ask(self) -> bool:
+        """Whether it must stop; asked between two reports too, since a child is silent at first."""
+        try:
+            self.progress(**self.figures)
+        except BaseException as error:  # noqa: BLE001 - raised again by `train`, after the state is kept
+            if self.raised is None:
+                self.raised = error
+        return self.refused()
+
+    def refused(self) -> bool:
+        """Whether `progress` has raised."""
+        return self.raised is not None
 
 
 def _once_free(train: Callable[[], TrainResult], stopped: Callable[[], bool]) -> TrainResult:

@@ -32,6 +32,7 @@ Legend of shapes: N cells, D directions, M longest ray in steps, A line axes, S 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -161,44 +162,14 @@ def tables(name: str) -> Tables:
     """Geometry of the board called `name` for the kernels."""
     b = board(name)
     at = {(int(point[0]), int(point[1])): cell for cell, point in enumerate(b.coords)}
-    directions = HEX_DIRECTIONS if b.hexa else SQUARE_DIRECTIONS
     axes = HEX_AXES if b.hexa else SQUARE_AXES
-    low = -b.radius if b.radius is not None else 0
-
-    ray = np.full((b.n, b.D, b.M), -1, dtype=np.int16)
-    ray_len = np.zeros((b.n, b.D), dtype=np.int16)
-    axis_next = np.full((b.n, b.A), -1, dtype=np.int16)
-    axis_prev = np.full((b.n, b.A), -1, dtype=np.int16)
-    terr_nbr = np.full((b.n, 6), -1, dtype=np.int16)
-    grow_nbr = np.full((b.n, 8), -1, dtype=np.int16)
-    row = np.zeros(b.n, dtype=np.int16)
-    bit = np.zeros(b.n, dtype=np.int16)
-    cell_at = np.full((b.side, b.side), -1, dtype=np.int16)
-    row_mask = np.zeros(b.side, dtype=np.uint64)
-
     # Rules §2.4: the border of a claimed region grows by king steps on squares and, as a quirk
     # of the game kept here, on the (x, y) of hex8; on the large hexagon it does not grow.
     growth = () if name == "hexagonal" else SQUARE_DIRECTIONS
+    directions = HEX_DIRECTIONS if b.hexa else SQUARE_DIRECTIONS
     territory = HEX_DIRECTIONS if b.hexa else SQUARE_DIRECTIONS[::2]
-    for (x, y), cell in at.items():
-        for d, (dx, dy) in enumerate(directions):
-            for k in range(1, b.M + 1):
-                target = at.get((x + k * dx, y + k * dy))
-                if target is None:
-                    break
-                ray[cell, d, k - 1] = target
-                ray_len[cell, d] = k
-        for a, (dx, dy) in enumerate(axes):
-            axis_next[cell, a] = at.get((x + dx, y + dy), -1)
-            axis_prev[cell, a] = at.get((x - dx, y - dy), -1)
-        for i, (dx, dy) in enumerate(territory):
-            terr_nbr[cell, i] = at.get((x + dx, y + dy), -1)
-        for i, (dx, dy) in enumerate(growth):
-            grow_nbr[cell, i] = at.get((x + dx, y + dy), -1)
-        row[cell], bit[cell] = x - low, y - low
-        cell_at[x - low, y - low] = cell
-        row_mask[x - low] |= np.uint64(1 << (y - low))
-
+    ray = _rays(b, at, directions)
+    row, bit, cell_at, row_mask = _rows(b, at)
     return Tables(
         n=b.n,
         D=b.D,
@@ -207,20 +178,59 @@ def tables(name: str) -> Tables:
         hexa=int(b.hexa),
         side=b.side,
         ray=ray,
-        ray_len=ray_len,
-        axis_next=axis_next,
-        axis_prev=axis_prev,
+        ray_len=(ray >= 0).sum(axis=2).astype(np.int16),
+        axis_next=_neighbours(at, axes, b.A),
+        axis_prev=_neighbours(at, tuple((-dx, -dy) for dx, dy in axes), b.A),
         axis_dir=np.array([directions.index(axis) for axis in axes], dtype=np.int16),
         recovery_axes=np.array(
             HEX_RECOVERY_AXES if b.hexa else SQUARE_RECOVERY_AXES, dtype=np.int16
         ),
-        terr_nbr=terr_nbr,
-        grow_nbr=grow_nbr,
+        terr_nbr=_neighbours(at, territory, 6),
+        grow_nbr=_neighbours(at, growth, 8),
         row=row,
         bit=bit,
         cell_at=cell_at,
         row_mask=row_mask,
     )
+
+
+#: Cells of a board by (x, y).
+Places = dict[tuple[int, int], int]
+
+
+def _neighbours(at: Places, steps: Sequence[tuple[int, int]], width: int) -> NDArray[np.int16]:
+    """int16[N, width]: the cell one step away, -1 off the board and beyond the steps."""
+    found = np.full((len(at), width), -1, dtype=np.int16)
+    for (x, y), cell in at.items():
+        for i, (dx, dy) in enumerate(steps):
+            found[cell, i] = at.get((x + dx, y + dy), -1)
+    return found
+
+
+def _rays(b: Board, at: Places, directions: Sequence[tuple[int, int]]) -> NDArray[np.int16]:
+    """int16[N, D, M]: the cells that follow each other in a direction, -1 where the board has ended (it is convex)."""
+    found = np.full((b.n, b.D, b.M), -1, dtype=np.int16)
+    for (x, y), cell in at.items():
+        for d, (dx, dy) in enumerate(directions):
+            for k in range(b.M):
+                found[cell, d, k] = at.get((x + (k + 1) * dx, y + (k + 1) * dy), -1)
+    return found
+
+
+def _rows(
+    b: Board, at: Places
+) -> tuple[NDArray[np.int16], NDArray[np.int16], NDArray[np.int16], NDArray[np.uint64]]:
+    """Row and bit of each cell, the cell of each row and bit, and the bits of each row that are on the board."""
+    low = -b.radius if b.radius is not None else 0
+    row = np.zeros(b.n, dtype=np.int16)
+    bit = np.zeros(b.n, dtype=np.int16)
+    cell_at = np.full((b.side, b.side), -1, dtype=np.int16)
+    row_mask = np.zeros(b.side, dtype=np.uint64)
+    for (x, y), cell in at.items():
+        row[cell], bit[cell] = x - low, y - low
+        cell_at[x - low, y - low] = cell
+        row_mask[x - low] |= np.uint64(1 << (y - low))
+    return row, bit, cell_at, row_mask
 
 
 class RuleOptions(Protocol):
