@@ -214,22 +214,31 @@ def distribute(
             continue
         for place in ctx.settings.models.distribute_to if places is None else places:
             at = _Place(ctx, place, manifest, again=again, dry_run=dry_run)
-            try:
-                if place not in away:
-                    done.append(at.supply(rows, wanted))
-            except StaleFence:
-                raise
-            except distribution.PlaceAway as error:
-                away[place] = str(error)
-            except RingRiftError as error:
-                _note_broken(ctx, error)
-                done.append(at.nothing(str(error)))
-            if place in away:  # the other configs need not find out for themselves
-                done.append(at.nothing(away[place]))
-            failed = done[-1].error
-            if failed is not None and not dry_run:
-                tell_failed(ctx, place, failed, [config])
+            sent = _supplied(at, rows, wanted, away)
+            done.append(sent)
+            if sent.error is not None and not dry_run:
+                tell_failed(ctx, place, sent.error, [config])
     return done
+
+
+def _supplied(
+    at: _Place, rows: dict[str, ModelRow], wanted: Iterable[str], away: dict[str, str]
+) -> Sent:
+    """Supply a place with the models of a config. StaleFence.
+
+    away: places that cannot be reached, with the reason; the other configs need not find out for themselves.
+    """
+    if at.place not in away:
+        try:
+            return at.supply(rows, wanted)
+        except StaleFence:
+            raise
+        except distribution.PlaceAway as error:
+            away[at.place] = str(error)
+        except RingRiftError as error:
+            _note_broken(at.ctx, error)
+            return at.nothing(str(error))
+    return at.nothing(away[at.place])
 
 
 def tell_failed(ctx: Context, place: str, error: str, configs: Sequence[str] | None = None) -> None:
