@@ -23,11 +23,16 @@ from ringrift.search.uct import UctSearch
 #: Rollouts, and positions of alpha-beta, of one slice of thinking: some milliseconds.
 SLICE_ROLLOUTS: Final = 64
 SLICE_NODES: Final = 4096
+#: Rollouts of one slice where no time is kept: signals are heard between two of them.
+LONG_ROLLOUTS: Final = 4096
 #: Rollouts between two reports; deeper searches of minimax are reported one by one.
 REPORT_ROLLOUTS: Final = 1024
 #: Most rollouts where the time decides, and positions where nothing else does.
 MOST_ROLLOUTS: Final = BUDGETS["rollouts"][3]
 MOST_NODES: Final = BUDGETS["nodes"][3]
+#: Positions where a depth alone was named: what no depth that can be waited for needs. A million a second on square8,
+#: a quarter of that on hexagonal: minutes for a decision, where minimax:d30 would take for ever.
+DEPTH_NODES: Final = 100_000_000
 
 
 class MctsAgent:
@@ -48,8 +53,9 @@ class MctsAgent:
         for g, seed in enumerate(seeds.tolist()):
             self._search.begin(states, g, seed)
             clock, left = _clock_of(self.spec), self.rollouts
+            step = SLICE_ROLLOUTS if clock else LONG_ROLLOUTS
             while left > 0:
-                made = self._search.run(min(SLICE_ROLLOUTS, left) if clock else left)
+                made = self._search.run(min(step, left))
                 left -= made
                 if made == 0 or (clock and clock.expired()):
                     break
@@ -75,7 +81,7 @@ class MinimaxAgent:
     ) -> Iterator[MinimaxSearch]:
         """Search one position after the other; what a search has found stands until the next is asked for."""
         states = np.ascontiguousarray(states)
-        depth, nodes = self.spec.depth or MOST_DEPTH, self.spec.nodes or MOST_NODES
+        depth, nodes = _own_budget(self.spec)
         for g, seed in enumerate(seeds.tolist()):
             self._search.begin(states, g, seed)
             clock = _clock_of(self.spec)
@@ -90,6 +96,14 @@ class MinimaxAgent:
         """Return the best action per game; see `Agent.choose`."""
         found = (search.action for search in self.searched(states, seeds))
         return np.fromiter(found, np.int32, len(states))
+
+
+def _own_budget(spec: AgentSpec) -> tuple[int, int]:
+    """Depth and positions of a minimax, whichever of them its spec names."""
+    nodes = spec.nodes
+    if nodes is None:
+        nodes = DEPTH_NODES if spec.milliseconds is None else MOST_NODES
+    return spec.depth or MOST_DEPTH, nodes
 
 
 def _clock_of(spec: AgentSpec) -> Clock | None:
@@ -173,7 +187,7 @@ class MinimaxThinker:
     def _budget(self, clock: Clock) -> tuple[int, int]:
         limits = clock.limits
         if limits.nodes is None and not _limited(clock):
-            return self.spec.depth or MOST_DEPTH, self.spec.nodes or MOST_NODES
+            return _own_budget(self.spec)
         return min(limits.depth or MOST_DEPTH, MOST_DEPTH), limits.nodes or MOST_NODES
 
     def decide(self, states: NDArray[np.uint16], clock: Clock, share: float) -> Thought:

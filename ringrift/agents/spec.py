@@ -45,7 +45,8 @@ class AgentSpec:
     milliseconds     time of each decision                          --       --
     ================ ============================================== ======== =========================
 
-    Minimax needs no more than one of its two budgets; with none it has that number of nodes. An agent with a time
+    Minimax needs no more than one of its two budgets; with none it has that number of nodes, with a depth alone at most
+    a hundred million of them (`lookahead.DEPTH_NODES`). An agent with a time
     needs no other budget; with one, whatever is used up first ends its search, but gumbel-mcts takes only one of the
     two. What it plays within a time depends on the machine and its load: it cannot be played again.
     """

@@ -21,6 +21,8 @@ from ringrift.search.kernels.minimax import (
 
 #: Deepest search: more decisions than any budget reaches where there is something to decide.
 MOST_DEPTH: Final = 32
+#: Positions of one call of the kernel: signals are heard between two of them, some seconds apart at most.
+SLICE: Final = 1 << 20
 #: Positions that the table holds, 38 bytes each.
 TABLE_PLACES: Final = 1 << 16
 
@@ -125,8 +127,9 @@ class MinimaxSearch:
         A first look at every action is taken in any case.
         """
         while self.depth < min(depth, MOST_DEPTH) and not self.solved:
-            if not self.deepen(positions):
-                if self.action >= 0:
-                    break
-                positions = self.positions + 1
+            if self.deepen(min(positions, self.positions + SLICE)) or self.positions < positions:
+                continue
+            if self.action >= 0:
+                break
+            positions = self.positions + 1
         return self.action

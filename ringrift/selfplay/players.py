@@ -47,8 +47,12 @@ States = NDArray[np.uint16]  # [n, F, N]
 Seeds = NDArray[np.uint64]  # [n]
 Shares = tuple[NDArray[np.int32], NDArray[np.float32]]  # actions and their shares, sum 1
 
-#: Games that a player which searches one after the other is asked at a time: some tenths of a second.
+#: Games that a player which searches one after the other is asked at a time: a stop waits for one decision.
+ONE: Final = 1
+#: The same where a decision is a matter of milliseconds, and asking one by one would cost a sixth of the time.
 FEW: Final = 8
+#: Rollouts, positions and decisions ahead of such a player at most.
+QUICK: Final = {"rollouts": 256, "nodes": 4096, "depth": 2}
 #: Strength that multiplies the odds by e, for minimax as for mcts.
 SCALE: Final = UctParameters().scale
 #: Number of the draw that chooses between full and fast search; decisions have smaller ones.
@@ -217,7 +221,7 @@ class Thinking:
 
         self.agent = TimedAgent(spec, config, path, backend)
         self.temperatures = Temperatures(parameters)
-        self.width = FEW
+        self.width = ONE
         self.evaluations = 0
 
     def play(
@@ -250,7 +254,7 @@ class Rollouts:
         """Play at the temperatures of the parameters."""
         self.agent = agent
         self.temperatures = Temperatures(parameters)
-        self.width = FEW
+        self.width = width_of(agent.spec)
 
     def play(
         self, states: States, seeds: Seeds, decisions: NDArray[np.uint64]
@@ -281,7 +285,7 @@ class AlphaBeta:
     def __init__(self, agent: MinimaxAgent) -> None:
         """Play as the agent does."""
         self.agent = agent
-        self.width = FEW
+        self.width = width_of(agent.spec)
 
     def play(
         self, states: States, seeds: Seeds, _decisions: NDArray[np.uint64]
@@ -294,6 +298,13 @@ class AlphaBeta:
             values = odds(search.value, search.seat, players)
             found.append(Found(values, search.positions))
         return picked, found
+
+
+def width_of(spec: AgentSpec) -> int:
+    """Games that an agent which searches one after the other is asked at a time; it decides nothing of them."""
+    budgets = {name: getattr(spec, name) for name in QUICK}
+    quick = any(of is not None and of <= QUICK[name] for name, of in budgets.items())
+    return FEW if quick else ONE
 
 
 def odds(value: float, seat: int, players: int) -> NDArray[np.float32]:

@@ -4,10 +4,13 @@ import pytest
 
 from ringrift.agents import AgentSpec, make_agent
 from ringrift.agents.clock import Clock, Limits
+from ringrift.agents import lookahead
 from ringrift.agents.lookahead import SLICE_ROLLOUTS
 from ringrift.agents.thinking import make_thinker, whole_move
 from ringrift.configs import ALL_CONFIGS, Config
+from ringrift.errors import Interrupted
 from ringrift.rules.game import Game
+from ringrift.search import minimax
 from tests.agents.test_simple import seeds_for, winning_now
 from tests.nets.positions import actions_of, random_positions
 
@@ -48,6 +51,48 @@ def test_choices_are_legal(config, spec):
     assert (states == before).all()
     for i, action in enumerate(actions.tolist()):
         assert action in actions_of(config, states, i)
+
+
+def test_a_depth_alone_has_an_end(monkeypatch):
+    """Minimax with nothing but a depth that is out of reach ends at a number of positions, as agent and as thinker."""
+    monkeypatch.setattr(lookahead, "DEPTH_NODES", 3000)
+    states, seeds = random_positions(HEX, games=1, seed=4, most=20)[6:9], seeds_for(3)
+    far, near = AgentSpec("minimax", depth=30), AgentSpec("minimax", nodes=3000)
+    assert (
+        make_agent(far, HEX).choose(states, seeds) == make_agent(near, HEX).choose(states, seeds)
+    ).all()
+    made = [search.positions for search in make_agent(far, HEX).searched(states, seeds)]
+    assert max(made) < 6000
+    _, news = think(far, Game.new(HEX), Limits())
+    assert news[-1].nodes < 6000
+    both = AgentSpec("minimax", depth=30, nodes=9000)
+    assert max(s.positions for s in make_agent(both, HEX).searched(states, seeds)) >= 9000
+
+
+@pytest.mark.parametrize(
+    "spec", [AgentSpec("mcts", rollouts=200), AgentSpec("minimax", nodes=6000)], ids=kind_of
+)
+def test_a_long_search_can_be_interrupted(spec, monkeypatch):
+    """A search comes back from its kernel between slices, where signals are heard, and finds what it finds in one go."""
+    states, seeds = random_positions(HEX, games=1, seed=4, most=20)[6:9], seeds_for(3)
+    whole = make_agent(spec, HEX).choose(states, seeds)
+    monkeypatch.setattr(lookahead, "LONG_ROLLOUTS", 30)
+    monkeypatch.setattr(minimax, "SLICE", 500)
+    assert (make_agent(spec, HEX).choose(states, seeds) == whole).all()
+    agent, calls = make_agent(spec, HEX), []
+    name = "run" if spec.kind == "mcts" else "deepen"
+    step = getattr(agent._search, name)
+
+    def heard(number):
+        calls.append(number)
+        if len(calls) == 3:
+            raise Interrupted("once more")
+        return step(number)
+
+    monkeypatch.setattr(agent._search, name, heard)
+    with pytest.raises(Interrupted):
+        agent.choose(states, seeds)
+    assert calls == [30, 30, 30] or calls[-1] < 2000
 
 
 def think(spec, game, limits):

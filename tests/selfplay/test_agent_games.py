@@ -197,6 +197,23 @@ def test_a_snapshot_that_does_not_fit_is_refused():
     one.restore(found)
 
 
+@pytest.mark.parametrize("engine", ["mcts:r300", "minimax:n4200", "gumbel-mcts:t1ms"])
+def test_a_stop_waits_for_one_decision(engine, model_of, tmp_path, monkeypatch):
+    """Agents that search one game after the other are stopped between two decisions, not after a round of all games."""
+    monkeypatch.setattr(shard, "REPORT_EVERY", 0.0)
+    spec = spec_of(engine, model_of, games=4)
+    made = []
+
+    def stop(at):
+        made.append(at.under_way)
+        if len(made) == 6:
+            raise Interrupted("stop")
+
+    with pytest.raises(Interrupted):
+        made_of(spec, model_of, tmp_path, stop)
+    assert made == [1, 2, 3, 4, 5, 6]
+
+
 def test_a_time_says_so(model_of, tmp_path):
     """A shard with a time for its decisions tells that it cannot be made again, and passes the gates all the same."""
     engine = "mcts:t2ms,minimax:t2ms,gumbel-mcts:t2ms"
