@@ -2,9 +2,8 @@
 
 import pytest
 
-from ringrift.agents import AgentSpec, make_agent
+from ringrift.agents import AgentSpec, lookahead, make_agent
 from ringrift.agents.clock import Clock, Limits
-from ringrift.agents import lookahead
 from ringrift.agents.lookahead import SLICE_ROLLOUTS
 from ringrift.agents.thinking import make_thinker, whole_move
 from ringrift.configs import ALL_CONFIGS, Config
