@@ -7,7 +7,7 @@ from ringrift.configs import ALL_CONFIGS, Config
 from ringrift.errors import BadInput
 from ringrift.nets.arch import Arch
 from ringrift.nets.checkpoint import init_model
-from ringrift.nets.network import PlayNetwork
+from ringrift.nets.network import PlayNetwork, _pool
 from ringrift.rules.boards import board
 
 SMALL = Arch(channels=8, blocks=2, policy_width=8, value_width=8, value_hidden=16)
@@ -70,3 +70,16 @@ def test_unknown_sizes_are_refused():
         Arch.from_dict({"chanels": 32})
     with pytest.raises(BadInput, match="blocks is 0"):
         Arch(blocks=0)
+
+
+@pytest.mark.parametrize("config", [Config("square19", 2), Config("hexagonal", 2)], ids=str)
+def test_the_mean_of_a_large_board_fits_in_float16(config):
+    """A mean over cells is right in float16 where their sum is more than float16 can hold; others keep their bits."""
+    net = init_model(config, SMALL, 1)
+    loud = (300.0 * torch.ones(2, 3, net.side, net.side) * net.mask).half()
+    assert torch.isinf(loud.flatten(2).sum(2)).all(), "the sum alone does not fit"
+    assert _pool(loud, net.cells).eq(300.0).all()
+    for dtype in (torch.float32, torch.bfloat16):
+        quiet = (inputs(net, 2)[0] * 7).to(dtype)
+        before = quiet.flatten(2).sum(2) / net.cells
+        assert _pool(quiet, net.cells)[:, : net.inputs].equal(before)
