@@ -1,4 +1,4 @@
-"""``ringrift selfplay soak``: games for hours, each Nth of them checked."""
+"""``ringrift selfplay soak``: games for hours, checked as they end."""
 
 from __future__ import annotations
 
@@ -59,8 +59,13 @@ def soak(
         int | None, typer.Option(help="end after so many games; default: never", min=1)
     ] = None,
     check_every: Annotated[
-        int, typer.Option(help="each so-manyth game: every word and position", min=1)
-    ] = 10,
+        int,
+        typer.Option(
+            help="each so-manyth game: every word, move and position. Looking at all of them adds under 5% to "
+            "searched games, half and more to random, heuristic and untrained play",
+            min=1,
+        ),
+    ] = 1,
     oracle_every: Annotated[
         int, typer.Option(help="each so-manyth game: made again by the oracle", min=1)
     ] = 50,

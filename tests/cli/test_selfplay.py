@@ -262,7 +262,9 @@ def test_soak_of_engines(model, tmp_path, capsys, monkeypatch):
     assert run([*bare.split(), "--out", str(tmp_path / "bare")]) == 2
     assert "names 2 seats, square8:3 has 3" in capsys.readouterr().err
     assert run([*bare.replace(",heuristic", "").split(), "--out", str(tmp_path / "bare")]) == 0
-    assert "soak of hex8:2, square8:3 by random" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "soak of hex8:2, square8:3 by random" in said
+    assert "4 games, 4 checked" in said, "each game, unless somebody wants fewer"
 
 
 def test_a_soak_obeys_the_settings_of_each_config(tmp_path, capsys, monkeypatch):
