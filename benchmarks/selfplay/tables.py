@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.rules_tables import table
+from benchmarks.selfplay.memory import FLAT
 
 
 def _shares(result: dict[str, Any]) -> str:
     return ", ".join(f"{part} {share:.1%}" for part, share in result["shares"].items())
 
 
-def below_bar(r: dict[str, Any]) -> list[str]:
-    """What of one config did not reach its bar, a line each; memory alone has none."""
+def missed(r: dict[str, Any]) -> list[str]:
+    """What of one config missed its bar, a line each."""
     name = r["setup"]["config"]
     low = []
+    if r.get("growth", 0.0) > FLAT:
+        low.append(f"{name}, memory grew by {r['growth']:.1%}, wanted at most {FLAT:.0%}")
     if "ratio" in r and r["ratio"] < r["bar"]:
         low.append(f"{name}, {r['ratio']:.3f} of the network alone, wanted {r['bar']}")
     if (two := r.get("processes")) and two["times"] < two["bar"]:
@@ -56,8 +59,8 @@ def print_config(r: dict[str, Any]) -> None:
 def print_memory(r: dict[str, Any]) -> None:
     """One config's memory."""
     print(
-        f"{r['setup']['config']}: {r['settled']:,.1f} MiB after a quarter of {r['minutes']:g} min, "
-        f"{r['end']:,.1f} at the end ({r['growth']:+.2%}), at most {r['largest']:,.1f}",
+        f"{r['setup']['config']}: {r['settled']:,.1f} MiB in the second quarter of {r['minutes']:g} min, "
+        f"{r['end']:,.1f} in the last ({r['growth']:+.2%}), at most {r['largest']:,.1f}",
         flush=True,
     )
 
@@ -65,7 +68,7 @@ def print_memory(r: dict[str, Any]) -> None:
 def print_markdown(results: list[dict[str, Any]]) -> None:
     """All configs as tables."""
     if results and "growth" in results[0]:
-        head = ("config", "minutes", "MiB after a quarter", "at the end", "growth")
+        head = ("config", "minutes", "MiB in the second quarter", "in the last", "growth")
         rows = [
             (
                 r["setup"]["config"],
