@@ -37,10 +37,15 @@ def test_positions_are_of_the_middle():
 
 
 def test_figures_of_a_board(capsys):
-    """Every figure is positive, has its bar and its oracle beside it, and goes into text, Markdown and JSON."""
+    """Every figure is positive, has its bar and its oracle beside it, and goes into text, Markdown and JSON.
+
+    The time of a move is a difference of two: in a millisecond on a busy machine nothing may be left of it.
+    """
     result = rules.measure(Config("hex8", 2), Effort(2, 0.001), 0.001)
     figures = result["figures"]
-    assert all(f.median > 0 and f.steps > 0 for f in figures.values())
+    whole = {what: f for what, f in figures.items() if not what.startswith("apply")}
+    assert all(f.median > 0 and f.steps > 0 for f in whole.values())
+    assert all(f.median >= 0 for f in figures.values())
     assert figures["games"].bar == 7500
     assert figures["moves"].median / figures["games"].median == pytest.approx(
         result["moves_per_game"], rel=0.2

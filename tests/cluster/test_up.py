@@ -33,6 +33,8 @@ class Up:
 
     def __init__(self, home, *options):
         self.home = home
+        # what an earlier `up` logged is no sign of this one
+        self._earlier = {log.name: log.stat().st_size for log in (home / "logs").glob("*.log")}
         self.process = subprocess.Popen(
             [*RINGRIFT, "up", *options],
             env=environ(home),
@@ -49,8 +51,9 @@ class Up:
     def ready(self, name="control"):
         """Wait until a worker takes work."""
         log = self.home / "logs" / f"{name}.log"
+        earlier = self._earlier.get(log.name, 0)
         end = time.monotonic() + PATIENCE
-        while not log.exists() or "ready." not in log.read_text():
+        while not log.exists() or b"ready." not in log.read_bytes()[earlier:]:
             time.sleep(0.05)
             assert time.monotonic() < end, log.read_text()
 
@@ -116,13 +119,15 @@ def test_ctrl_c_and_kill_leave_nothing(home):
     assert not family(home)
 
     up = Up(home, "--no-flower")
-    up.ready("cpu")
-    children = family(home)
-    assert len(children) > 5
+    for name in ("control", "cpu", "gpu1"):
+        up.ready(name)
+    assert len(family(home)) > 5
     up.process.kill()
-    psutil.wait_procs(children, timeout=30)
-    assert not family(home)
     up.process.wait()
+    end = time.monotonic() + PATIENCE
+    while family(home) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not family(home)
 
     up = Up(home, "--no-flower")
     up.process.terminate()
