@@ -271,14 +271,13 @@ class Waits:
 def say_status(settings: Settings, as_json: bool) -> int:
     """Print what the loop said of itself last, and how old that is."""
     from ringrift.broker.lock import lock_holder
-    from ringrift.cli.foresight import as_it_is
+    from ringrift.cli.looking import as_it_is
     from ringrift.pipeline.continuous import NAME
     from ringrift.pipeline.overview import MISSED_BEATS
     from ringrift.pipeline.owner import is_dead
-    from ringrift.settings import home
     from ringrift.store import loops
 
-    with as_it_is(home(), settings) as ctx, ctx.ledger.read() as tx:
+    with as_it_is(settings) as ctx, ctx.ledger.read() as tx:
         row, now = loops.get_loop(tx, NAME), tx.now
     # One of this machine has the lock as long as it lives, however long it waits for a broker.
     there = row is not None and lock_holder(ctx.home / LOCK) is not None

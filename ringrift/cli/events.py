@@ -61,15 +61,15 @@ def tail(
     as_json: Json = False,
 ) -> None:
     """Print the newest events, then each one as it happens, until Ctrl-C."""
-    from ringrift.cli.foresight import as_it_is, is_there
+    from ringrift.cli.looking import as_it_is, is_there
     from ringrift.settings import Settings, home
 
     wanted, settings = _kind(kind), Settings.load()
-    if not is_there(home()):
+    if not is_there():
         typer.echo(f"no event yet: nothing has been started in {home()}", err=True)
-    while not is_there(home()):
+    while not is_there():
         time.sleep(LOOK_SECONDS)
-    with as_it_is(home(), settings) as ctx:
+    with as_it_is(settings) as ctx:
         _follow(ctx.ledger, number, wanted, as_json)
 
 
@@ -174,14 +174,13 @@ def _faults(found: Sequence[EventRow]) -> int:
 
 
 def _newest(number: int, kind: str | None, run: str | None, config: str | None) -> list[EventRow]:
-    from ringrift.cli.foresight import as_it_is
+    from ringrift.cli.looking import as_it_is
     from ringrift.cli.lookup import find_run
     from ringrift.configs import Config
-    from ringrift.settings import Settings, home
     from ringrift.store import events
 
     wanted, of = _kind(kind), None if config is None else str(Config.parse(config))
-    with as_it_is(home(), Settings.load()) as ctx, ctx.ledger.read() as tx:
+    with as_it_is() as ctx, ctx.ledger.read() as tx:
         run_id = None if run is None else find_run(tx, run).id
         return events.last_events(tx, number, kind=wanted, run=run_id, config=of)
 

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from ringrift.broker.lock import lock_holder
 from ringrift.broker.place import Place
 from ringrift.cli.joining import check_settings, served_here
+from ringrift.cli.looking import as_it_is
 from ringrift.cli.stack import LOCK, MASTER_LOCK, Stack
 from ringrift.settings import Settings
-from ringrift.settings.home import DATABASE
-from ringrift.settings.secrets import BROKER_URL, DATABASE_URL, secret
+from ringrift.settings.secrets import BROKER_URL, secret
 
 if TYPE_CHECKING:
-    from ringrift.pipeline.context import Context
     from ringrift.pipeline.scheduling import Decision
 
 
@@ -108,37 +105,9 @@ def foresee(home: Path, settings: Settings, *, flower: bool) -> Foreseen:
     )
 
 
-def is_there(home: Path) -> bool:
-    """Whether a state directory has a ledger. Raises BadInput where it lost it."""
-    if secret(DATABASE_URL) or (home / DATABASE).exists():
-        return True
-    from ringrift.store.ledger import refuse_bereft
-
-    refuse_bereft(home)
-    return False
-
-
-@contextmanager
-def as_it_is(home: Path, settings: Settings) -> Iterator[Context]:
-    """A context to read from; a state directory that is not there yet is not made for it.
-
-    Nor is it asked for room or the right to write. Raises BadInput where it lost its ledger.
-    """
-    from ringrift.pipeline.context import Context
-    from ringrift.store.ledger import open_ledger
-
-    there = is_there(home)
-    with TemporaryDirectory(prefix="ringrift-") as empty:
-        ledger = open_ledger(home if there else Path(empty))
-        try:
-            yield Context(home=home, ledger=ledger, settings=settings)
-        finally:
-            ledger.close()
-
-
-def decisions(home: Path, settings: Settings) -> list[Decision]:
+def decisions(settings: Settings) -> list[Decision]:
     """What the master would decide about each config now."""
     from ringrift.pipeline.scheduling import decide_now
 
-    with as_it_is(home, settings) as ctx:
+    with as_it_is(settings) as ctx:
         return decide_now(ctx)

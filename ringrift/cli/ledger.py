@@ -26,14 +26,13 @@ def verify(as_json: Json = False) -> None:
 
     Exit 0 if all agrees, 1 if something does not.
     """
-    from ringrift.cli.foresight import as_it_is
-    from ringrift.settings import Settings, home
+    from ringrift.cli.looking import as_it_is
     from ringrift.store import blobs, games, models, runs
     from ringrift.store.engine import CURE
     from ringrift.store.verify import INTEGRITY
     from ringrift.store.verify import verify as compare
 
-    with as_it_is(home(), Settings.load()) as ctx:
+    with as_it_is() as ctx:
         found = compare(ctx.ledger, ctx.blobs)
         if any(one.name == INTEGRITY for one in found):
             for one in found[:SHOWN]:

@@ -143,14 +143,13 @@ def parts_of(stack: Stack) -> list[Part]:
 def _status(settings: Settings, as_json: bool) -> int:
     """One screen, the same as `ringrift status` shows, with its exit codes."""
     from ringrift.celery_look import look
-    from ringrift.cli.foresight import as_it_is
+    from ringrift.cli.looking import as_it_is
     from ringrift.cli.status import as_plain, terminal
     from ringrift.cli.status_text import screen
     from ringrift.pipeline.file_looks import READ_SECONDS, Files
     from ringrift.pipeline.overview import overview
-    from ringrift.settings import home
 
-    with as_it_is(home(), settings) as ctx:
+    with as_it_is(settings) as ctx:
         found = overview(ctx, look(ctx.home), files=Files(ctx.home, READ_SECONDS))
     if as_json:
         typer.echo(json.dumps(as_plain(found), indent=1))
@@ -166,7 +165,7 @@ def _dry_run(settings: Settings, as_json: bool, flower: bool) -> int:
     from ringrift.settings import home
 
     foreseen = foresee(home(), settings, flower=flower)
-    decided = decisions(home(), settings)
+    decided = decisions(settings)
     if as_json:
         about = {**foreseen.as_dict(), "decisions": [one.as_dict() for one in decided]}
         typer.echo(json.dumps(about, indent=1))

@@ -37,11 +37,10 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """Print how much waits in each queue, by priority, and of which tasks; changes nothing."""
-    from ringrift.cli.foresight import as_it_is
-    from ringrift.settings import Settings, home
+    from ringrift.cli.looking import as_it_is
     from ringrift.store import dead_letters
 
-    with as_it_is(home(), Settings.load()) as ctx, ctx.ledger.read() as tx:
+    with as_it_is() as ctx, ctx.ledger.read() as tx:
         number, newest = dead_letters.count(tx), dead_letters.newest(tx)
     if dead:  # these are in the ledger: no broker is asked
         if as_json:
@@ -75,11 +74,10 @@ def explain(
     Exit code 1 if something is to be dealt with. With an id: where the thing is and what it waits
     for; exit code 2 if there is no such thing.
     """
-    from ringrift.cli.foresight import as_it_is
+    from ringrift.cli.looking import as_it_is
     from ringrift.pipeline.maintenance import maintain
-    from ringrift.settings import Settings, home
 
-    with as_it_is(home(), Settings.load()) as ctx:
+    with as_it_is() as ctx:
         with _queues() as queues:
             report = maintain(ctx, queues, dry_run=True)
         if what is not None:
@@ -97,14 +95,13 @@ def maintain_(
     as_json: Json = False,
 ) -> None:
     """Deal with stuck, orphaned, lost, expired and poison tasks now, as the master loop does."""
-    from ringrift.cli.foresight import as_it_is
+    from ringrift.cli.looking import as_it_is
     from ringrift.cli.training_loop import quiet_logs
     from ringrift.pipeline.context import open_context
     from ringrift.pipeline.maintenance import maintain
-    from ringrift.settings import Settings, home
 
     quiet_logs()  # what is done is printed below
-    opened = as_it_is(home(), Settings.load()) if dry_run else nullcontext(open_context())
+    opened = as_it_is() if dry_run else nullcontext(open_context())
     with opened as ctx, _queues() as queues:
         report = maintain(ctx, queues, dry_run=dry_run)
     _print(report, as_json, dry_run=dry_run)

@@ -36,15 +36,15 @@ def status(
     damaged.
     """
     from ringrift.celery_look import look
-    from ringrift.cli.foresight import as_it_is
+    from ringrift.cli.looking import as_it_is
     from ringrift.cli.status_text import screen
     from ringrift.configs import Config
     from ringrift.pipeline.file_looks import READ_SECONDS, Files
     from ringrift.pipeline.overview import overview
-    from ringrift.settings import Settings, home
+    from ringrift.settings import Settings
 
     names = [str(Config.parse(text)) for text in config] if config else None
-    with as_it_is(home(), Settings.load(settings_file)) as ctx:
+    with as_it_is(Settings.load(settings_file)) as ctx:
         files = Files(ctx.home, None if check else READ_SECONDS, afresh=check)
         found = overview(ctx, look(ctx.home), names, files)
     if as_json:
