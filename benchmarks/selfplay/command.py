@@ -177,13 +177,13 @@ def run(given: argparse.Namespace) -> int:
             print(f"{setup.config}: {number} of {len(setups)}", file=sys.stderr, flush=True)
             if given.soak is not None:
                 found = {"setup": setup.as_dict()} | memory.soak(setup, given.soak)
-                print_soak = tables.print_memory
+                show = tables.print_memory
             else:
                 found = measure_config(setup, quick=given.quick, shard=given.shard)
-                print_soak = tables.print_config
+                show = tables.print_config
             results.append(found)
             if not given.json and not given.markdown:
-                print_soak(found)
+                show(found)
     low = [line for found in results for line in tables.missed(found)]
     void = watch.void and given.soak is None
     if given.json:
