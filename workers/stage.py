@@ -11,7 +11,7 @@ from ringrift.errors import Interrupted, RingRiftError
 from ringrift.pipeline import beside as matches_beside
 from ringrift.pipeline.dispatcher import current_dispatcher
 from ringrift.pipeline.feeding import feed
-from ringrift.pipeline.scheduling import PLAYED
+from ringrift.pipeline.schedule_view import PLAYED
 from ringrift.pipeline.stages import run_stage
 from ringrift.pipeline.task import DONE
 from ringrift.settings.trace import traced

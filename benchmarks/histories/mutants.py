@@ -27,7 +27,7 @@ from unittest.mock import patch
 
 import sqlalchemy as sa
 
-from ringrift.pipeline import feeding, gates, orchestrator, scheduling
+from ringrift.pipeline import feeding, gates, orchestrator, schedule_view
 from ringrift.pipeline import lease as leases
 from ringrift.pipeline import stages as bodies
 from ringrift.pipeline.continuous import ContinuousLoop
@@ -96,8 +96,8 @@ def _never_silent(row: stages.StageRow, now: float, reissue_seconds: float) -> b
 _due = orchestrator._due  # noqa: SLF001
 
 
-def _look_once(tx: Tx, settings: Settings, _patience: float) -> scheduling.View:
-    return scheduling.look(tx, settings, NEVER)
+def _look_once(tx: Tx, settings: Settings, _patience: float) -> schedule_view.View:
+    return schedule_view.look(tx, settings, NEVER)
 
 
 def _fresh_once(tx: Tx, run_id: str, stage: str, _patience: float, limit: int) -> list[str]:

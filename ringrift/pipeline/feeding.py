@@ -18,7 +18,8 @@ from ringrift.pipeline.dispatcher import (
     NotHandedOver,
     filling_of,
 )
-from ringrift.pipeline.scheduling import allot, look
+from ringrift.pipeline.schedule_view import look
+from ringrift.pipeline.scheduling import allot
 from ringrift.settings import Settings
 from ringrift.store import stages, work
 from ringrift.store.ledger import Fence, Ledger, Tx
@@ -64,10 +65,9 @@ def _choose(tx: Tx, settings: Settings, reissue_seconds: float) -> list[Issue]:
     """The shards that are sent now, marked as handed over."""
     view = look(tx, settings, reissue_seconds)
     issues = []
-    for config, count in allot(view).items():
-        run = next(one.run for one in view.configs if one.config == config)
-        assert run is not None
-        load = run.load
+    by_id = {run.load.run_id: run.load for run in view.open}
+    for run_id, count in allot(view).items():
+        load = by_id[run_id]
         units = work.fresh_units(tx, load.run_id, load.stage, reissue_seconds, count)
         if not units:  # its claims changed since the count, on a database without snapshots
             continue

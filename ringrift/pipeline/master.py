@@ -13,8 +13,8 @@ from ringrift.pipeline.context import Context
 from ringrift.pipeline.dispatcher import Dispatcher
 from ringrift.pipeline.feeding import feed
 from ringrift.pipeline.orchestrator import advance
-from ringrift.pipeline.runs import open_or_resume
-from ringrift.pipeline.scheduling import OPEN, Decision, decide_now
+from ringrift.pipeline.runs import open_backfill, open_or_resume
+from ringrift.pipeline.scheduling import BACKFILL, OPEN, Decision, decide_now
 
 
 def tick(ctx: Context, dispatcher: Dispatcher) -> list[Decision]:
@@ -32,8 +32,10 @@ def tick(ctx: Context, dispatcher: Dispatcher) -> list[Decision]:
 
 
 def _carry_out(ctx: Context, dispatcher: Dispatcher, decision: Decision) -> None:
-    run = decision.figures["run"]
+    run, config = decision.figures["run"], Config.parse(decision.config)
     if decision.action == OPEN:
-        run = open_or_resume(ctx, Config.parse(decision.config)).id
+        run = open_or_resume(ctx, config).id
+    if decision.action == BACKFILL:
+        open_backfill(ctx, config, decision.figures["backfill"], decision.figures["number"])
     if run is not None:
         advance(ctx.ledger, run, dispatcher, fence=ctx.fence, feeding=False)

@@ -18,7 +18,7 @@ from ringrift.pipeline.dispatcher import REISSUE_SECONDS, Dispatcher, Issue, fil
 from ringrift.pipeline.events import run_failed
 from ringrift.pipeline.feeding import feed, hand_over
 from ringrift.pipeline.owner import is_dead
-from ringrift.pipeline.scheduling import PLAYED
+from ringrift.pipeline.schedule_view import PLAYED
 from ringrift.store import runs, stages, upkeep
 from ringrift.store.ledger import Fence, Ledger, Tx
 from ringrift.store.stages import ABANDONED, ORDER, PENDING, RUNNING, SETTLED, StageRow

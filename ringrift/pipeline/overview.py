@@ -18,6 +18,7 @@ from ringrift.pipeline.file_looks import Files
 from ringrift.pipeline.lease import Holder
 from ringrift.pipeline.nodes import Node
 from ringrift.pipeline.owner import is_dead
+from ringrift.pipeline.schedule_view import look
 from ringrift.pipeline.status import ConfigStatus, Looked, config_status, known_configs
 from ringrift.store import events, loops, work
 from ringrift.store.events import EventRow
@@ -198,7 +199,7 @@ def overview(
 
 def looked_at(tx: Tx, ctx: Context, master: bool | None) -> Looked:
     """What is found out once for all configs; `master`: whether a master loop is at work, None if nobody knows."""
-    decided = scheduling.decide(scheduling.look(tx, ctx.settings)) if master else []
+    decided = scheduling.decide(look(tx, ctx.settings)) if master else []
     return Looked(
         master=master,
         loops=alive_loops(tx, ctx),

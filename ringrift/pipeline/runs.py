@@ -1,6 +1,8 @@
-"""Opening runs: from which network, against which champion, with which shards."""
+"""Opening runs, iterations and backfill runs: from which network, against which champion, with which shards."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import structlog
 
@@ -8,8 +10,10 @@ from ringrift.configs import Config
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.engine import USUAL
 from ringrift.pipeline.plan import RunPlan
+from ringrift.pipeline.queues import LIGHT
 from ringrift.pipeline.scheduling import priority_of
 from ringrift.pipeline.sweeping import sweep
+from ringrift.selfplay.size import shard_games
 from ringrift.settings import Settings
 from ringrift.store import games, models, runs, stages
 from ringrift.store.ids import digest
@@ -32,7 +36,7 @@ def open_or_resume(
 
     engine: who plays its games, as `pipeline.engine.check_engine` allows.
 
-    Two callers at once get the same run: the ledger holds one open run per config. BadInput where the disk has no
+    Two callers at once get the same run: the ledger holds one open iteration per config. BadInput where the disk has no
     room for one.
     """
     while True:
@@ -46,42 +50,86 @@ def _look_and_open(
 ) -> RunRow | None:
     """As `open_or_resume`; None if another network has come to play since this one was chosen."""
     with ctx.ledger.read() as tx:
-        found = runs.open_runs(tx, str(config))
-    if found:
-        return found[0]
+        found = runs.open_iteration(tx, str(config))
+    if found is not None:
+        return found
     sweep(ctx)
     ctx.require_room()
     plan = RunPlan.of(ctx.settings, config, games_wanted)
     start = ensure_start_model(ctx, config, plan)
-    untrained = start.kind == models.INITIAL
-    if games_wanted is None and untrained:
+    if games_wanted is None and start.kind == models.INITIAL:
         games_wanted = plan.selfplay.first_games
+    plan = _plan(ctx, config, plan, start, games_wanted, engine)
+    with ctx.ledger.write(ctx.fence) as tx:
+        return _open(tx, config, plan, start, ctx.settings)
+
+
+def open_backfill(ctx: Context, config: Config, shards: int, number: int) -> RunRow | None:
+    """A backfill run of so many shards by the newest accepted network, as run `number` of its config.
+
+    Its shards are as short as they can well be, for what is urgent waits for their end. None where it is not wanted
+    any more: another run has this number, or another network has come to play since. BadInput where the disk has no room.
+    """
+    sweep(ctx)
+    ctx.require_room()
     with ctx.ledger.read() as tx:
-        speed = games.games_per_second(tx, str(config), untrained=untrained)
-    plan = RunPlan.of(
+        start = models.newest_accepted(tx, str(config))
+    if start is None or start.kind == models.INITIAL:
+        return None
+    plan = _plan(ctx, config, RunPlan.of(ctx.settings, config), start, None, USUAL)
+    play = plan.selfplay
+    speed = _speed(ctx, config, start)
+    size = play.games_per_shard or shard_games(config, play.slots, play.shard_seconds, speed, 1)
+    play = play.replace(games_per_shard=size)
+    plan = replace(plan, games=shards * size, shard_games=size, selfplay=play)
+    with ctx.ledger.write(ctx.fence) as tx:
+        if runs.last_number(tx, str(config)) + 1 != number:
+            return None
+        return _open(tx, config, plan, start, ctx.settings, backfill=True)
+
+
+def _plan(
+    ctx: Context,
+    config: Config,
+    plan: RunPlan,
+    start: ModelRow,
+    games_wanted: int | None,
+    engine: str,
+) -> RunPlan:
+    """The plan with what is measured and known before a run of this network is opened."""
+    return RunPlan.of(
         ctx.settings,
         config,
         games_wanted,
-        speed,
+        _speed(ctx, config, start),
         elo=rating(ctx, config, plan, start.sha256),
         progress=training_progress(ctx, config, plan),
         # games of other engines begin at the opening
         archive=archive_of(ctx, config, plan) if engine == USUAL else (),
         engine=engine,
     )
-    with ctx.ledger.write(ctx.fence) as tx:
-        return _open(tx, config, plan, start, ctx.settings)
+
+
+def _speed(ctx: Context, config: Config, start: ModelRow) -> float | None:
+    """Games per second of one worker with such a network, None before the first shard."""
+    with ctx.ledger.read() as tx:
+        return games.games_per_second(tx, str(config), untrained=start.kind == models.INITIAL)
 
 
 def _open(
-    tx: Tx, config: Config, plan: RunPlan, start: ModelRow, settings: Settings
+    tx: Tx,
+    config: Config,
+    plan: RunPlan,
+    start: ModelRow,
+    settings: Settings,
+    *,
+    backfill: bool = False,
 ) -> RunRow | None:
     """Open the run; None if another has overtaken us: a network that is not the newest may have been pruned."""
     newest = models.newest_accepted(tx, str(config))
     if newest is None or newest.sha256 != start.sha256:
         return None
-    last = runs.last_run(tx, str(config))
-    iteration = 1 if last is None else last.iteration + 1
+    iteration = runs.last_number(tx, str(config)) + 1
     champion = models.champion(tx, str(config))
     identity = derive_run_id(str(config), iteration, start.sha256, champion, plan.digest)
     run = runs.insert_run(
@@ -93,10 +141,11 @@ def _open(
         champion=champion,
         plan=plan.as_dict(),
         plan_digest=plan.digest,
-        priority=priority_of(settings.loop, str(config)),
+        priority=LIGHT if backfill else priority_of(settings.loop, str(config)),
+        backfill=backfill,
     )
     if run is None:  # another caller opened one since we looked
-        return next(iter(runs.open_runs(tx, str(config))), None)  # none if it is closed by now
+        return runs.open_iteration(tx, str(config))  # none if it is closed by now
     shards = games.plan_shards(
         tx,
         run_id=run.id,
@@ -116,6 +165,7 @@ def _open(
         run=run.id[:12],
         config=run.config,
         iteration=run.iteration,
+        backfill=run.backfill,
         games=plan.games,
         shards=len(shards),
         start_model=run.start_model[:12],

@@ -200,12 +200,15 @@ def _replay_bad_shard(task: Task, shard: games.ShardRow, error: BadShard) -> Non
 def export(task: Task) -> Done:
     """Make the dataset of the replay window, or end the run where no training is due (`pipeline.triggers`).
 
+    A backfill run ends here too. The window is that of the runs up to this one: games that were played beside it
+    since are new to the next training, whenever they are taken in.
+
     Every game is played again for it. One whose moves do not lead to what it says is kept out as
     the parity gate keeps it out, from this dataset and all later ones; so is a shard whose file is broken.
     """
     ctx, run, rules = task.ctx, task.run, task.plan.training
     with ctx.ledger.read() as tx:
-        known = games.ingested_shards(tx, run.config)[::-1]
+        known = games.ingested_shards(tx, run.config, until=run.iteration)[::-1]
         own = games.shards_of(tx, run.id)
         faulty = games.faulty_games(tx, run.config)
         due = training_due(supply(tx, run.config), rules, tx.now)
@@ -221,7 +224,7 @@ def export(task: Task) -> Done:
         seed=run.seed,
         plan=task.plan,
     )
-    if not due.due:
+    if run.backfill or not due.due:
         return _collected(task, due)
     try:
         made = ctx.services.export(work, ctx.home / "datasets", task.work.progress)
@@ -260,17 +263,20 @@ def export(task: Task) -> Done:
 
 
 def _collected(task: Task, trigger: Trigger) -> Done:
-    """No training is due: the run ends here, its games stay for the next one."""
+    """No training is due, or it is no run that trains: it ends here, its games stay for the next one."""
+    reason = trigger.reason
+    if task.run.backfill:
+        reason = f"played beside an iteration, for the next training; {reason}"
 
     def rows(tx: Tx) -> None:
-        runs.close_run(tx, task.run.id, runs.COLLECTED, trigger.reason)
+        runs.close_run(tx, task.run.id, runs.COLLECTED, reason)
 
     result = {
         "positions": trigger.positions,
         "needed": task.plan.training.min_samples_to_trigger,
         "closed": runs.COLLECTED,
         "lacks": trigger.lacks,
-        "reason": trigger.reason,
+        "reason": reason,
         "new": trigger.new,
         "in_quarantine": trigger.quarantined,
     }

@@ -117,7 +117,7 @@ def config_status(
         last = runs.last_run(tx, config)
         run = None if last is None else run_status(tx, last, looked.workers)
         training = training_of(tx, ctx, config, last, looked)
-        waits = wait_of(ctx, config, last, run, training, looked, tx.now)
+        waits = wait_of(tx, ctx, config, last, run, training, looked)
         champion = _champion(tx, config)
         newest = models.newest_accepted(tx, config)
         played = [] if light else games.shard_files(tx, config)
@@ -159,13 +159,13 @@ def config_status(
 
 
 def wait_of(
+    tx: Tx,
     ctx: Context,
     config: str,
     last: RunRow | None,
     run: RunStatus | None,
     training: Trigger,
     looked: Looked,
-    now: float,
 ) -> Wait:
     """What a config waits for: its open run, else what there is between two."""
     decision = looked.decisions.get(config)
@@ -182,10 +182,11 @@ def wait_of(
         return Wait(stage, text, run.have, run.need, run.unit, run.eta_seconds, short=brief)
     settings = ctx.settings.of(Config.parse(config))
     around = Around(
-        now=now,
+        now=tx.now,
         master=looked.master,
         listed=config in ctx.settings.loop.configs,
         auto=settings.training.auto_trigger,
+        iterations=runs.closed_iterations(tx, config),
         max_iterations=settings.loop.max_iterations,
         tick_seconds=settings.cluster.tick_interval_seconds,
         decision=decision,

@@ -103,7 +103,7 @@ def _look(
             last = runs.last_run(tx, config)
             run = None if last is None else run_status(tx, last, looked.workers)
             training = training_of(tx, ctx, config, last, looked)
-            wait = wait_of(ctx, config, last, run, training, looked, tx.now)
+            wait = wait_of(tx, ctx, config, last, run, training, looked)
             found.append((config, wait, run))
     return found
 

@@ -53,6 +53,8 @@ class Around:
     listed: bool
     #: training.auto_trigger of the config.
     auto: bool
+    #: Iterations that are closed.
+    iterations: int
     #: loop.max_iterations, 0 for no end.
     max_iterations: int
     #: Seconds between two looks of the master.
@@ -69,7 +71,7 @@ def between(config: str, last: RunRow | None, training: Trigger, around: Around)
     Where its last run did not lead to a training, what that lacks; the text says too what keeps the
     next run. The amount is that of the next training wherever the wait itself has none.
     """
-    found = _who(config, last, around)
+    found = _who(config, around)
     if found.need is None:
         found = replace(found, have=training.have, need=training.need, unit=training.unit)
     if last is None or training.due or found.stage in (NOBODY, FINISHED):
@@ -108,13 +110,13 @@ def _working(around: Around) -> list[LoopRow]:
     return [row for row in around.loops if row.state not in (loops.STOPPED, loops.DEFERRED)]
 
 
-def _who(config: str, last: RunRow | None, around: Around) -> Wait:
+def _who(config: str, around: Around) -> Wait:
     """Who opens the next run, and what keeps it from that."""
     by_hand = f"`ringrift training-loop --config {config}`"
     master = around.master and around.listed
     working = _working(around)
     if master and around.auto:  # it looks every few seconds, whatever another one does beside it
-        found = _of_master(last, around)
+        found = _of_master(around)
         if not working or found.stage != FINISHED:
             return found
     if working:
@@ -134,9 +136,9 @@ def _who(config: str, last: RunRow | None, around: Around) -> Wait:
     return Wait(NOBODY, f"a loop: none is at work; `ringrift master-loop`, or {by_hand}")
 
 
-def _of_master(last: RunRow | None, around: Around) -> Wait:
+def _of_master(around: Around) -> Wait:
     """What the master makes of a config."""
-    done = 0 if last is None else last.iteration
+    done = around.iterations
     if around.max_iterations and done >= around.max_iterations:
         return Wait(
             FINISHED,

@@ -30,19 +30,24 @@ MOST_GAMES: Final = 100_000
 
 
 def shard_games(
-    config: Config, slots: int, least_seconds: float, games_per_second: float | None
+    config: Config,
+    slots: int,
+    least_seconds: float,
+    games_per_second: float | None,
+    least_fillings: int | None = None,
 ) -> int:
     """Games of a shard that lasts so long at this speed and holds enough fillings of its slots.
 
     games_per_second: as measured on finished shards of the same kind; None: nothing is known yet,
-    and the fillings alone decide.
+    and the fillings alone decide. least_fillings: None: those of `fillings`.
     """
     lasting = ceil(least_seconds * games_per_second) if games_per_second else 0
-    return min(max(fillings(config) * slots, lasting), MOST_GAMES)
+    least = fillings(config) if least_fillings is None else least_fillings
+    return min(max(least * slots, lasting), MOST_GAMES)
 
 
 def fillings(config: Config) -> int:
-    """Fillings of its slots that a shard holds at least."""
+    """Fillings of its slots that a shard holds at least, unless somebody waits for its end."""
     return FILLINGS_SMALL if config.board in SMALL_BOARDS else FILLINGS_LARGE
 
 

@@ -258,12 +258,13 @@ def count_games(tx: Tx, config: str | None = None, run_id: str | None = None) ->
     return int(tx.conn.scalar(query) or 0)
 
 
-def ingested_shards(tx: Tx, config: str) -> list[ShardRow]:
-    """Every shard of a config whose games are in the ledger, newest first."""
+def ingested_shards(tx: Tx, config: str, until: int | None = None) -> list[ShardRow]:
+    """Every shard of a config whose games are in the ledger, newest first; of runs up to number `until`."""
+    upto = sa.true() if until is None else runs.c.iteration <= until
     query = (
         sa.select(*_SHARD)
         .join(runs, runs.c.id == shards.c.run_id)
-        .where(shards.c.config == config, shards.c.state == INGESTED)
+        .where(shards.c.config == config, shards.c.state == INGESTED, upto)
         .order_by(runs.c.iteration.desc(), shards.c.number.desc())
     )
     return [ShardRow(**row) for row in tx.conn.execute(query).mappings()]

@@ -1,4 +1,8 @@
-"""Runs: one iteration of one config, opened, worked on, and closed with its totals."""
+"""Runs: one iteration of one config, or games beside it, opened, worked on, and closed with its totals.
+
+A *backfill* run (the batch scheduler's word) only plays: its games are those of the iterations after it. They share
+one count: a run is newer than another of its config when its number is larger.
+"""
 
 from __future__ import annotations
 
@@ -48,6 +52,8 @@ class RunRow:
     closed_at: float | None
     #: Of its selfplay messages: 0 goes first, 9 last.
     priority: int
+    #: Plays beside an iteration, and trains nothing.
+    backfill: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +71,17 @@ _COLUMNS = [runs.c[name] for name in RunRow.__dataclass_fields__]
 #: Asked often, so built once.
 _ONE = sa.select(*_COLUMNS).where(runs.c.id == sa.bindparam("run"))
 _ALL_OPEN = sa.select(*_COLUMNS).where(runs.c.state == OPEN).order_by(runs.c.opened_at)
-_LAST = (
-    sa.select(*_COLUMNS)
-    .where(runs.c.config == sa.bindparam("config"))
-    .order_by(runs.c.iteration.desc())
-    .limit(1)
-)
+_ITERATIONS = sa.and_(runs.c.config == sa.bindparam("config"), sa.not_(runs.c.backfill))
+_LAST = sa.select(*_COLUMNS).where(_ITERATIONS).order_by(runs.c.iteration.desc()).limit(1)
+_CLOSED = sa.select(sa.func.count()).where(_ITERATIONS, runs.c.state == CLOSED)
+_NUMBER = sa.select(sa.func.max(runs.c.iteration)).where(runs.c.config == sa.bindparam("config"))
 _ENDS = (
     sa.select(runs.c.outcome, runs.c.reason, runs.c.closed_at)
-    .where(runs.c.config == sa.bindparam("config"), runs.c.state == CLOSED)
+    .where(
+        runs.c.config == sa.bindparam("config"),
+        runs.c.state == CLOSED,
+        runs.c.backfill == sa.bindparam("backfill"),
+    )
     .order_by(runs.c.iteration.desc())
     .limit(sa.bindparam("most"))
 )
@@ -90,8 +98,9 @@ def insert_run(
     plan: Mapping[str, Any],
     plan_digest: str,
     priority: int = PRIORITY,
+    backfill: bool = False,
 ) -> RunRow | None:
-    """Open a run; None if one of this config is open or has this number: read that one instead."""
+    """Open a run; None if an iteration of this config is open, or a run has this number: read that one instead."""
     row = {
         "id": derive(config, iteration, start_model, champion, plan_digest),
         "config": config,
@@ -102,6 +111,7 @@ def insert_run(
         "plan": dict(plan),
         "plan_digest": plan_digest,
         "priority": priority,
+        "backfill": backfill,
         "state": OPEN,
         "opened_at": tx.now,
     }
@@ -132,14 +142,38 @@ def open_runs(tx: Tx, config: str | None = None) -> list[RunRow]:
 
 
 def last_run(tx: Tx, config: str) -> RunRow | None:
-    """The newest run of a config."""
+    """The newest iteration of a config."""
     row = tx.conn.execute(_LAST, {"config": config}).mappings().first()
     return None if row is None else RunRow(**row)
 
 
-def failures_in_row(tx: Tx, config: str, most: int) -> Failures | None:
-    """The newest closed runs of a config as far as they failed, `most` at most; None where the newest did not."""
-    ends = tx.conn.execute(_ENDS, {"config": config, "most": most}).all()
+def open_iteration(tx: Tx, config: str) -> RunRow | None:
+    """The iteration of a config that is at work."""
+    return next((run for run in open_runs(tx, config) if not run.backfill), None)
+
+
+def open_backfills(tx: Tx, config: str) -> list[RunRow]:
+    """The backfill runs of a config that are at work, oldest first."""
+    return [run for run in open_runs(tx, config) if run.backfill]
+
+
+def closed_iterations(tx: Tx, config: str) -> int:
+    """How many iterations of a config are closed."""
+    return int(tx.conn.scalar(_CLOSED, {"config": config}) or 0)
+
+
+def last_number(tx: Tx, config: str) -> int:
+    """Number of the newest run of a config, backfill runs included; 0 before the first."""
+    return int(tx.conn.scalar(_NUMBER, {"config": config}) or 0)
+
+
+def failures_in_row(tx: Tx, config: str, most: int, *, backfill: bool = False) -> Failures | None:
+    """The newest closed iterations of a config (or backfill runs) as far as they failed, `most` at most.
+
+    None where the newest did not.
+    """
+    asked = {"config": config, "most": most, "backfill": backfill}
+    ends = tx.conn.execute(_ENDS, asked).all()
     failed = list(takewhile(lambda end: end.outcome == FAILED, ends))
     if not failed:
         return None

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -40,6 +41,9 @@ CONFIG = String(32)
 WORD = String(32)
 #: SQLite counts rows up by itself only for a plain INTEGER key.
 COUNTER = BigInteger().with_variant(Integer, "sqlite")
+
+#: Runs of which a config has one at a time.
+ONE_OPEN = text("state = 'open' AND NOT backfill")
 
 models = Table(
     "models",
@@ -67,6 +71,8 @@ runs = Table(
     Column("id", ID, primary_key=True),
     Column("config", CONFIG, nullable=False),
     Column("iteration", Integer, nullable=False),  # 1, 2, ... within its config
+    # Games beside an iteration that trains or is judged, on devices that would idle; it trains nothing.
+    Column("backfill", Boolean, nullable=False, server_default=false()),
     Column("seed", BigInteger, nullable=False),
     Column("start_model", ID, ForeignKey("models.sha256"), nullable=False),
     Column("champion", ID, ForeignKey("models.sha256")),  # when the run was opened
@@ -82,13 +88,13 @@ runs = Table(
     Column("opened_at", Float, nullable=False),
     Column("closed_at", Float),
     UniqueConstraint("config", "iteration"),
-    # One open run per config: two masters cannot open two.
+    # One open iteration per config: two masters cannot open two.
     Index(
         "ix_runs_one_open",
         "config",
         unique=True,
-        sqlite_where=text("state = 'open'"),
-        postgresql_where=text("state = 'open'"),
+        sqlite_where=ONE_OPEN,
+        postgresql_where=ONE_OPEN,
     ),
 )
 

@@ -194,9 +194,9 @@ def handed_over(tx: Tx) -> dict[str, int]:
 
 
 def stage_seconds(tx: Tx, config: str) -> dict[str, float]:
-    """Seconds of each stage when it was last done as a whole, from first claim to end.
+    """Seconds of each stage of an iteration when it was last done as a whole, from first claim to end.
 
-    Of the newest LATEST_RUNS runs: what is older says little of the network and machines of now.
+    Of those among the newest LATEST_RUNS runs: what is older says little of the network and machines of now.
     """
     newest = sa.select(sa.func.max(runs.c.iteration)).where(runs.c.config == config)
     left = sa.func.sum(sa.case((stages.c.state == DONE, 0), else_=1))
@@ -208,6 +208,7 @@ def stage_seconds(tx: Tx, config: str) -> dict[str, float]:
         .join(runs, runs.c.id == stages.c.run_id)
         .where(
             runs.c.config == config,
+            sa.not_(runs.c.backfill),
             runs.c.iteration > newest.scalar_subquery() - LATEST_RUNS,
         )
         .group_by(runs.c.iteration, stages.c.stage)

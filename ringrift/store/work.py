@@ -27,6 +27,8 @@ class Load:
     run_id: str
     config: str
     iteration: int
+    #: Plays beside an iteration.
+    backfill: bool
     #: Of the run's selfplay messages; 0 goes first.
     priority: int
     stage: str
@@ -53,6 +55,7 @@ def loads(tx: Tx, patience: float) -> list[Load]:
             run_id=row.id,
             config=row.config,
             iteration=row.iteration,
+            backfill=row.backfill,
             priority=row.priority,
             stage=row.stage,
             units=row.units,
@@ -74,6 +77,7 @@ def _loads() -> sa.Select[Any]:
             runs.c.id,
             runs.c.config,
             runs.c.iteration,
+            runs.c.backfill,
             runs.c.priority,
             stages.c.stage,
             sa.func.count().label("units"),
@@ -88,6 +92,7 @@ def _loads() -> sa.Select[Any]:
             runs.c.id,
             runs.c.config,
             runs.c.iteration,
+            runs.c.backfill,
             runs.c.priority,
             runs.c.opened_at,
             stages.c.stage,

@@ -7,17 +7,10 @@ from dataclasses import dataclass, replace
 import pytest
 
 from ringrift.configs import ALL_CONFIGS
-from ringrift.pipeline import nodes, scheduling
+from ringrift.pipeline import nodes
 from ringrift.pipeline.runs import open_or_resume
-from ringrift.pipeline.scheduling import (
-    ConfigView,
-    RunView,
-    View,
-    allot,
-    decide,
-    decide_now,
-    priority_of,
-)
+from ringrift.pipeline.schedule_view import ConfigView, RunView, View, look
+from ringrift.pipeline.scheduling import allot, decide, decide_now, priority_of
 from ringrift.pipeline.triggers import training_due
 from ringrift.store import runs
 from ringrift.store.work import Load, Supply
@@ -30,10 +23,10 @@ TRAINING = tiny.settings(training__min_samples_to_trigger=100).training
 FULL = Supply(positions=100)
 
 
-def load(config="hex8:2", stage="selfplay", **counts):
+def load(config="hex8:2", stage="selfplay", *, backfill=False, **counts):
     """An open run at a stage."""
     known = {"units": 10, "settled": 0, "running": 0, "sent": 0, "fresh": 0, "seconds": 20.0}
-    return Load(f"run of {config}", config, 1, 6, stage=stage, **{**known, **counts})
+    return Load(f"run of {config}", config, 1, backfill, 6, stage=stage, **{**known, **counts})
 
 
 def config(name="hex8:2", *, served=0.0, supply=FULL, run=None, weight=1.0, **changes):
@@ -130,7 +123,8 @@ def test_the_queue_is_kept_short():
 
     def sent(seconds, fresh=100, waiting=0, slots=2):
         run = load(fresh=fresh, sent=waiting, seconds=seconds)
-        return allot(view(config(run=run), slots=slots, queue_seconds=60.0)).get("hex8:2", 0)
+        found = allot(view(config(run=run), slots=slots, queue_seconds=60.0))
+        return found.get("run of hex8:2", 0)
 
     assert sent(20.0) == 6
     assert sent(20.0, waiting=4) == 2
@@ -192,7 +186,8 @@ class Devices:
             for decision in decide(found):
                 if decision.action == "open":
                     runs_left[decision.config] = self.shards[decision.config]
-            for name, number in allot(found).items():
+            for run_id, number in allot(found).items():
+                name = run_id.removeprefix("run of ")
                 queue += [name] * number
                 runs_left[name] -= number
             while queue and len(busy) < self.slots:
@@ -236,4 +231,4 @@ def test_what_the_ledger_says_is_decided_on(tmp_path):
     assert squares.action == "open"
     with ctx.ledger.read() as tx:
         assert len(runs.all_runs(tx)) == 1
-        assert scheduling.look(tx, ctx.settings).slots == 2
+        assert look(tx, ctx.settings).slots == 2

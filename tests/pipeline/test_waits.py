@@ -37,7 +37,7 @@ REJECTED = dataclasses.replace(COLLECTED, outcome=runs.REJECTED)
 TOO_FEW = training_due(Supply(positions=6200, games=100), RULES, NOW)
 ENOUGH = training_due(Supply(positions=12_000, games=100), RULES, NOW)
 
-ALONE = Around(NOW, False, True, True, 0, 10.0, None, [])
+ALONE = Around(NOW, False, True, True, 2, 0, 10.0, None, [])
 MASTER = dataclasses.replace(ALONE, master=True)
 
 
