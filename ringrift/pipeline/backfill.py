@@ -11,7 +11,7 @@ last, so that what is urgent waits for no more than one of them.
 
 from __future__ import annotations
 
-from ringrift.pipeline.schedule_view import ConfigView, View
+from ringrift.pipeline.schedule_view import LEAST_SECONDS, ConfigView, View
 
 
 def shards_wanted(view: View) -> dict[str, int]:
@@ -28,7 +28,7 @@ def shards_wanted(view: View) -> dict[str, int]:
     shards: dict[str, int] = {}
     while turns and (units < view.room or seconds < view.enough):
         config = min(turns, key=lambda name: (turns[name], name))
-        each = max(by_name[config].backfill_seconds, 1.0)
+        each = max(by_name[config].backfill_seconds, LEAST_SECONDS)
         shards[config] = shards.get(config, 0) + 1
         units += 1
         seconds += each

@@ -17,6 +17,9 @@ from ringrift.store import games, models, runs, work
 from ringrift.store.ledger import Tx
 from ringrift.store.work import Load
 
+#: What a shard counts at least where it is asked for how long there is work: sending and claiming it take time too.
+LEAST_SECONDS: Final = 1.0
+
 #: Stage whose units are sent some at a time.
 PLAYED: Final = "selfplay"
 
@@ -130,10 +133,9 @@ class View:
 
     @property
     def left(self) -> tuple[int, float]:
-        """The same with units that are not sent yet."""
-        return sum(run.left for run in self.open), sum(
-            run.left * run.unit_seconds for run in self.open
-        )
+        """The same with units that are not sent yet, each LEAST_SECONDS at least."""
+        seconds = sum(run.left * max(run.unit_seconds, LEAST_SECONDS) for run in self.open)
+        return sum(run.left for run in self.open), seconds
 
     @property
     def enough(self) -> float:

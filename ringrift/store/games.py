@@ -17,6 +17,9 @@ from ringrift.store.schema import datasets, games, models, runs, shards
 #: Shards whose speed tells how large the next ones are.
 MEASURED_SHARDS = 8
 
+#: Runs of a config, the newest ones, in which they are looked for.
+MEASURED_RUNS = 16
+
 PLANNED, PRODUCED, INGESTED, QUARANTINED = "planned", "produced", "ingested", "quarantined"
 
 
@@ -287,11 +290,18 @@ def games_per_second(
     counted by themselves.
     """
     kind = models.c.kind == INITIAL
+    # Of its newest runs only: all shards of a long life would be sorted for the last few.
+    newest = sa.select(sa.func.max(runs.c.iteration)).where(runs.c.config == config)
     query = (
         sa.select(shards.c.games, shards.c.seconds)
         .join(runs, runs.c.id == shards.c.run_id)
         .join(models, models.c.sha256 == shards.c.model)
-        .where(shards.c.config == config, shards.c.games > 0, shards.c.seconds > 0)
+        .where(
+            runs.c.config == config,
+            runs.c.iteration > newest.scalar_subquery() - MEASURED_RUNS,
+            shards.c.games > 0,
+            shards.c.seconds > 0,
+        )
         .where(kind if untrained else sa.not_(kind))
         .order_by(runs.c.iteration.desc(), shards.c.number.desc())
         .limit(latest)

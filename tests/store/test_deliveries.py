@@ -94,6 +94,31 @@ def test_one_open_run_per_config(ledger, run):
     assert make_run(ledger, config="square8:2").id != run.id
 
 
+def test_backfill_runs_are_open_beside_an_iteration(ledger, run):
+    """Any number of them, each with a number of its own; a number that is taken opens none."""
+
+    def beside(number):
+        with ledger.write() as tx:
+            return runs.insert_run(
+                tx,
+                config=run.config,
+                iteration=number,
+                seed=1,
+                start_model=MODEL,
+                champion=None,
+                plan={},
+                plan_digest=run.plan_digest,
+                backfill=True,
+            )
+
+    assert [beside(number) is not None for number in (2, 3, 3, 1)] == [True, True, False, False]
+    with ledger.read() as tx:
+        assert runs.open_iteration(tx, run.config).id == runs.last_run(tx, run.config).id == run.id
+        assert [found.iteration for found in runs.open_backfills(tx, run.config)] == [2, 3]
+        assert runs.last_number(tx, run.config) == 3
+        assert runs.closed_iterations(tx, run.config) == 0
+
+
 def test_a_closed_run_does_not_change(ledger, run):
     """Its totals are written once; nothing is added to it."""
     shard = shards_of(ledger, run)[0].id

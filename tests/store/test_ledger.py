@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from ringrift.errors import BadInput
-from ringrift.store import engine, events, migrate, nodes, stages, subscriptions
+from ringrift.store import engine, events, migrate, nodes, runs, stages, subscriptions
 from ringrift.store.ledger import (
     Fence,
     StaleFence,
@@ -258,6 +258,30 @@ def test_subscriptions_come_and_go_with_their_migration(ledger):
             assert there == (step is command.upgrade)
     with ledger.write() as tx:
         assert subscriptions.hold(tx, "a hook", "me", 1.0) is None
+
+
+def test_runs_of_before_backfill_are_iterations_after_the_upgrade(ledger):
+    """One of a config is open, as before; back again only while no backfill run is open."""
+    from alembic import command
+
+    def step(to, revision):
+        with (
+            ledger.engine.connect().execution_options(**{engine.WRITES: True}) as conn,
+            conn.begin(),
+        ):
+            to(migrate.alembic_config(conn), revision)
+
+    run = make_run(ledger)
+    step(command.downgrade, "0005")
+    step(command.upgrade, "head")
+    with ledger.write() as tx:
+        assert runs.open_iteration(tx, run.config) == run
+        about = {"seed": 1, "start_model": run.start_model, "champion": None, "plan": {}}
+        about |= {"config": run.config, "plan_digest": run.plan_digest}
+        assert runs.insert_run(tx, iteration=2, **about) is None
+        assert runs.insert_run(tx, iteration=2, backfill=True, **about) is not None
+    with pytest.raises(RuntimeError, match="backfill runs are open"):
+        step(command.downgrade, "0005")
 
 
 def test_workers_of_before_the_table_of_nodes_are_in_it_after_the_upgrade(ledger):
