@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 def say_opened(run: RunRow) -> None:
     """One line about a run that begins or goes on."""
     champion = "no champion yet" if run.champion is None else f"champion {run.champion[:12]}"
+    what = "backfill run" if run.backfill else "run"
     print(
-        f"{run.config} #{run.iteration}: run {run.id[:12]}, {run.plan['games']} selfplay games "
+        f"{run.config} #{run.iteration}: {what} {run.id[:12]}, {run.plan['games']} selfplay games "
         f"with {run.start_model[:12]}, {champion}"
     )
 

@@ -90,7 +90,7 @@ def training_loop(
         def opened(run: RunRow) -> None:
             say_opened(run)
             planned = run.plan["games"]
-            if selfplay_games is not None and planned != selfplay_games:
+            if not run.backfill and selfplay_games is not None and planned != selfplay_games:
                 print(
                     f"  it was opened before, with {planned} games: --selfplay-games "
                     f"{selfplay_games} counts from the next iteration"

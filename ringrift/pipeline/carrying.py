@@ -23,7 +23,7 @@ from ringrift.pipeline.feeding import feed
 from ringrift.pipeline.nodes import sweep_now
 from ringrift.pipeline.orchestrator import advance
 from ringrift.pipeline.porters import after_run
-from ringrift.pipeline.single import Drive
+from ringrift.pipeline.single import Drive, finish_backfills
 from ringrift.settings import Settings
 from ringrift.store import runs
 from ringrift.store.ledger import StaleFence
@@ -151,10 +151,13 @@ class _ByWorkers:
 
 
 def here(drive: Drive) -> Carry:
-    """Bring the run whose turn it is to its end in this process."""
+    """Bring the run whose turn it is to its end in this process; before it, backfill runs of its config."""
 
     def carry(ctx: Context, open_runs: Sequence[str]) -> None:
         for run_id in open_runs[:1]:
+            with ctx.ledger.read() as tx:
+                config = runs.get_run(tx, run_id).config
+            finish_backfills(ctx, config, drive)
             drive(ctx, run_id)
 
     return carry

@@ -71,8 +71,9 @@ class _Presence:
 
     def works_on(self, run: RunRow) -> None:
         """Say which run is worked on."""
+        what = "backfill run" if run.backfill else "iteration"
         with suppress(RingRiftError), self.ctx.ledger.write() as tx:
-            self._say(tx, loops.RUNNING, run.config, f"works on iteration {run.iteration}")
+            self._say(tx, loops.RUNNING, run.config, f"works on {what} {run.iteration}")
         self.known.set()
 
     def beat(self) -> bool:

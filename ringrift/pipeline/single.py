@@ -1,4 +1,7 @@
-"""The single loop: iterations of some configs, in turn, in this process or through the queue."""
+"""The single loop: iterations of some configs, in turn, in this process or through the queue.
+
+Backfill runs that a master left open (only a master opens any) come to their end before the iteration of their config.
+"""
 
 from __future__ import annotations
 
@@ -58,9 +61,9 @@ def run_loop(
     opened: Callable[[RunRow], None],
     told: Callable[[str, Wait], None] = lambda _config, _wait: None,
 ) -> list[RunRow]:
-    """Run iterations until a limit is reached; the closed runs. `told`: what configs wait for, when it changes.
+    """Run iterations until a limit is reached; those that were closed. `told`: what configs wait for, when it changes.
 
-    NotReached when the time ran out before a single run was closed, or before `max_iterations` of
+    `opened`: each run that begins or goes on, backfill runs too. NotReached when the time ran out before a single run was closed, or before `max_iterations` of
     them; Interrupted when `ctx.stop` said so. Either leaves the open run to be resumed.
     """
     deadline = None if loop.seconds is None else time.monotonic() + loop.seconds
@@ -94,8 +97,11 @@ def _iterate(
         for config in loop.configs:
             if closed and out_of_time() and not loop.max_iterations:
                 return closed
+            at = "games that were left open beside an iteration"
             try:
+                finish_backfills(ctx, str(config), drive, opened)
                 run = open_or_resume(ctx, config, loop.games)
+                at = f"iteration {run.iteration}"
                 opened(run)
                 run = drive(ctx, run.id)
             except Interrupted as error:
@@ -104,13 +110,33 @@ def _iterate(
                 if closed and not loop.max_iterations:
                     return closed
                 raise NotReached(
-                    f"the time ran out in iteration {run.iteration} of {config}; "
-                    "the same command goes on from there"
+                    f"the time ran out in {at} of {config}; the same command goes on from there"
                 ) from error
             closed.append(run)
             if loop.until_promotion and run.outcome == runs.PROMOTED:
                 return closed
     return closed
+
+
+def finish_backfills(
+    ctx: Context, config: str, drive: Drive, opened: Callable[[RunRow], None] = lambda _run: None
+) -> None:
+    """Bring the backfill runs of a config to their end, one after the other. How they end is no matter of its iterations.
+
+    Raises Interrupted when `ctx.stop` says so, which leaves them to be resumed, and StaleFence.
+    """
+    with ctx.ledger.read() as tx:
+        left = runs.open_backfills(tx, config)
+    for run in left:
+        opened(run)
+        try:
+            drive(ctx, run.id)
+        except (Interrupted, StaleFence):
+            raise
+        except (
+            RingRiftError
+        ) as error:  # what is wrong with more than this run, the iteration finds as well
+            log.warning("backfill run not brought to its end", run=run.id[:12], error=str(error))
 
 
 def in_this_process(helpers: int) -> Drive:

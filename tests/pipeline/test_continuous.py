@@ -17,7 +17,7 @@ from ringrift.pipeline.hold import BrokerSilent, LeaseHold, LedgerHold
 from ringrift.pipeline.in_process import InProcess, bring_to_end, work_off
 from ringrift.pipeline.lease import MASTER, Lease, read_lease
 from ringrift.pipeline.loop_mind import Mind, whose_turn
-from ringrift.pipeline.runs import open_or_resume
+from ringrift.pipeline.runs import open_backfill, open_or_resume
 from ringrift.store import events, loops, runs
 from ringrift.store.ledger import Ledger, StaleFence
 from tests.pipeline import tiny
@@ -203,6 +203,69 @@ def test_how_the_last_run_ended_is_told_before_the_loop_ends(open_ctx, client):
     with ctx.ledger.read() as tx:
         left = {event.kind for event in events.unpublished(tx, limit=1000)}
     assert left <= {"LEASE_RELEASED"}
+
+
+# -- backfill runs of a master that is gone --------------------------------------------------------
+
+
+def left_open(ctx):
+    """A config with a trained network, and two backfill runs that a master has opened for it."""
+    closed = work_off(ctx, open_or_resume(ctx, HEX8).id)
+    assert closed.outcome == runs.PROMOTED
+    return [open_backfill(ctx, HEX8, shards=1, number=number) for number in (2, 3)]
+
+
+def test_backfill_runs_come_to_their_end_in_this_process(open_ctx, clock):
+    """Before the iteration whose turn it is, and they are none of the iterations that are counted."""
+    ctx = open_ctx()
+    left_open(ctx)
+    clock.now += 1
+    loop = in_process(ctx, config(SQUARE8, HEX8, max_iterations=1))
+    closed = loop.run()
+    assert [(run.config, run.iteration) for run in closed] == [("square8:2", 1), ("hex8:2", 4)]
+    assert row_of(ctx).details["done"] == {"hex8:2": 1, "square8:2": 1}
+    outcomes = {run.iteration: run.outcome for run in all_runs(ctx) if run.config == "hex8:2"}
+    assert outcomes == dict.fromkeys((1, 4), runs.PROMOTED) | dict.fromkeys((2, 3), runs.COLLECTED)
+
+
+@pytest.mark.parametrize("outcome", [runs.COLLECTED, runs.FAILED])
+def test_backfill_runs_go_on_through_workers_and_count_for_nothing(open_ctx, client, outcome):
+    """Their shards are sent beside the iteration's, and however they end: no turn, no iteration, no failure."""
+    ctx, noted = open_ctx(), Noted()
+    first, second = left_open(ctx)
+    loop = leased(ctx, client, config(max_iterations=1), noted)
+    with registered(noted):
+        loop.step()
+        mine = row_of(ctx).details["run"]
+        assert mine not in (first.id, second.id)
+        assert {issue.run_id for issue in noted.issues} == {first.id, second.id, mine}
+        bring_to_end(ctx, first.id, InProcess(ctx), lambda: None)
+        with ctx.ledger.write() as tx:
+            runs.close_run(tx, second.id, outcome, "as if by a worker")
+        loop.step()
+        row = row_of(ctx)
+        assert (row.state, row.reason) == (loops.RUNNING, "works on iteration 4 of hex8:2")
+        assert row.details["run"] == mine
+        assert row.details["done"] == {}
+        assert Breaker.from_dict(row.breaker) == Breaker()
+        bring_to_end(ctx, mine, InProcess(ctx), lambda: None)
+        loop.step()
+    assert [run.id for run in loop.closed] == [mine]
+    assert row_of(ctx).details["done"] == {"hex8:2": 1}
+
+
+def test_a_backfill_run_is_nobodys_turn(open_ctx, client):
+    """The newest run is one, open or closed: a new process takes up the iteration, or opens one."""
+    ctx, noted = open_ctx(), Noted()
+    left_open(ctx)
+    iteration = open_or_resume(ctx, HEX8)
+    assert open_backfill(ctx, HEX8, shards=1, number=iteration.iteration + 1)
+    opened = []
+    loop = leased(ctx, client, config(), noted, opened=opened.append)
+    with registered(noted):
+        loop.step()
+    assert opened == [iteration]
+    assert row_of(ctx).details["run"] == iteration.id
 
 
 # -- deferral --------------------------------------------------------------------------------------
