@@ -161,17 +161,19 @@ class View(Protocol):
 
 def sentences(found: Overview) -> Iterator[tuple[str, str, str]]:
     """Name, stage and one sentence of each config."""
+    from ringrift.cli.status_text import beside_text
     from ringrift.cli.watch import TITLES, clock
 
     for one in found.configs:
         stage, words = one.stage, TITLES.get(one.stage, "")
         if one.run is not None:
-            stage = f"#{one.run.iteration} {one.run.state} {stage}"
+            stage = f"{one.run.label} {one.run.state} {stage}"
             if one.run.state != OPEN:
                 words = f"{one.run.outcome}"
-            words = f"#{one.run.iteration} {words}; "
+            words = f"{one.run.label} {words}; "
         eta = "" if one.eta_seconds is None else f", about {clock(one.eta_seconds)} to go"
-        yield one.config, stage, f"{words}waits for {one.waits_for}{eta}"
+        beside = f"; {beside_text(one)}" if one.beside else ""
+        yield one.config, stage, f"{words}waits for {one.waits_for}{eta}{beside}"
 
 
 def steering(found: Overview) -> str:

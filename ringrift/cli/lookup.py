@@ -33,7 +33,7 @@ def find_run(tx: Tx, start: str) -> RunRow:
     if len(found) == 1:
         return found[0]
     if found:
-        which = ", ".join(f"{run.id[:12]} ({run.config} #{run.iteration})" for run in found[:3])
+        which = ", ".join(f"{run.id[:12]} ({run.config} {run.label})" for run in found[:3])
         more = ", …" if len(found) > 3 else ""
         raise BadInput(
             f"{len(found)} runs begin with {shown(start)}: give more digits of one: {which}{more}"

@@ -244,10 +244,7 @@ def _where(ctx: Context, what: str, report: Report, as_json: bool) -> None:
 
 def _unit_line(unit: Unit, message: bool, now: float) -> str:
     row = unit.row
-    said = (
-        f"{row.stage} {row.unit[:12]}".rstrip()
-        + f" of {unit.config} run {unit.iteration}: {row.state}"
-    )
+    said = f"{row.stage} {row.unit[:12]}".rstrip() + f" of {unit.of}: {row.state}"
     if row.state == "running":
         said += (
             f" by {row.owner} since {now - (row.claimed_at or now):.0f} s, attempt {row.attempt}"

@@ -14,7 +14,7 @@ from ringrift.cli.watch import TITLES, clock, figures_text, gate_text
 
 if TYPE_CHECKING:
     from ringrift.pipeline.overview import LoopStatus, Overview
-    from ringrift.pipeline.status import ConfigStatus
+    from ringrift.pipeline.status import ConfigStatus, RunStatus
 
 #: With more configs than this each has one line, unless it is known that the screen is high enough.
 ROOMY = 5
@@ -161,18 +161,34 @@ def config_lines(found: Overview, width: int | None = None, height: int | None =
     if not found.configs:
         return ["no config: `ringrift training-loop --config hex8:2` begins one"]
     lines = _two_each(found)
+    if height is not None and len(lines) > height:  # what is played beside a run goes first
+        lines = _two_each(found, beside=False)
     high = len(found.configs) <= ROOMY or (height is not None and len(lines) <= height)
     return lines if high else _one_each(found, width)
 
 
-def _two_each(found: Overview) -> list[str]:
-    """A line of figures for each config, and a sentence below it."""
-    text, *rows = _table([_row(one) for one in found.configs])
+def _two_each(found: Overview, *, beside: bool = True) -> list[str]:
+    """A line of figures for each config, and a sentence below it; a third about its backfill runs, or a mark."""
+    text, *rows = _table([_row(one, mark=not beside) for one in found.configs])
     lines = [text]
     for one, row in zip(found.configs, rows, strict=True):
         lines += [row, f"  waits for {_one_line(one.waits_for)}"]
+        if beside and one.beside:
+            lines.append(f"  {beside_text(one)}")
         lines += [f"  {mark}" for mark in marks(one, found.home)]
     return lines
+
+
+def beside_text(one: ConfigStatus) -> str:
+    """`backfill #8: selfplay, 40 of 120 games, ~1:10; #9: sync`, or nothing."""
+    parts = []
+    for run in one.beside:
+        said = [TITLES.get(run.stage or "", "reconciler")]
+        if run.need and run.unit != "tasks":
+            said.append(f"{run.have or 0:.0f} of {run.need:.0f} {run.unit}")
+        said += [when(run.eta_seconds)] if run.eta_seconds is not None else []
+        parts.append(f"#{run.iteration}: {', '.join(said)}")
+    return f"backfill {'; '.join(parts)}" if parts else ""
 
 
 def _one_each(found: Overview, width: int | None) -> list[str]:
@@ -202,11 +218,13 @@ def _table(rows: list[tuple[str, ...]]) -> list[str]:
     ]
 
 
-def _row(one: ConfigStatus) -> tuple[str, ...]:
-    """config, run, stage, there, needed, when, champion."""
-    config, run, *figures, champion = _short_row(one)
+def _row(one: ConfigStatus, *, mark: bool) -> tuple[str, ...]:
+    """config, run, stage, there, needed, when, champion; mark: of backfill runs, for they have no line."""
+    config, _, *figures, champion = _short_row(one)
+    run = _number(one)
     if one.run is not None and one.run.state != "open":
         run += f" {one.run.outcome}"
+    run += _plus(one) if mark else ""
     if one.champion is not None:
         back = ", rolled back" if one.champion["rolled_back"] is not None else ""
         more = f" ({one.promotions} promotions{back})" if one.promotions > 1 else ""
@@ -216,7 +234,6 @@ def _row(one: ConfigStatus) -> tuple[str, ...]:
 
 def _short_row(one: ConfigStatus) -> tuple[str, ...]:
     """The same for a narrow table."""
-    run = "-" if one.run is None else f"#{one.run.iteration}"
     have = "" if one.have is None else f"{one.have:.0f}"
     need = one.unit or "" if one.need is None else f"of {one.need:.0f} {one.unit}"
     champion = "-"
@@ -225,7 +242,20 @@ def _short_row(one: ConfigStatus) -> tuple[str, ...]:
         back = ", back" if one.champion["rolled_back"] is not None else ""
         champion = f"{one.champion['sha256'][:12]}{more}{back}"
     stage = BETWEEN.get(one.stage) or TITLES.get(one.stage, one.stage)
+    run = _number(one) + _plus(one)
     return (one.config, run, stage, have, need, when(one.eta_seconds), champion)
+
+
+def _number(one: ConfigStatus) -> str:
+    """Its newest iteration: `#7`."""
+    return "-" if one.run is None else one.run.label
+
+
+def _plus(one: ConfigStatus) -> str:
+    """Its backfill runs: ` +#8`; of several their number: ` +2`."""
+    if len(one.beside) > 1:
+        return f" +{len(one.beside)}"
+    return "".join(f" +#{run.iteration}" for run in one.beside)
 
 
 def when(seconds: float | None) -> str:
@@ -251,6 +281,8 @@ def marks(one: ConfigStatus, home: str) -> list[str]:
         )
     if one.run is not None:
         text += [f"WARNING    {warning}" for warning in one.run.warnings]
+    for run in one.beside:
+        text += [f"WARNING    {run.label}: {warning}" for warning in run.warnings]
     return text
 
 
@@ -286,25 +318,27 @@ def detail_lines(one: ConfigStatus, home: str, at: float) -> list[str]:
     run = one.run
     if run is not None:
         where = run.stage or f"closed, {run.outcome}"
-        text.append(f"  run        #{run.iteration} {run.run_id[:12]}: {where}")
-        text += _stage_lines(one) if run.state == "open" else [f"  outcome    {run.reason}"]
+        text.append(f"  run        {run.label} {run.run_id[:12]}: {where}")
+        text += _stage_lines(run) if run.state == "open" else [f"  outcome    {run.reason}"]
     text.append(f"  waits for  {one.waits_for}")
     amount = _amount_text(one)
     if amount:
         text.append(f"  there      {amount}")
+    for run in one.beside:
+        text.append(f"  backfill   #{run.iteration} {run.run_id[:12]}: {run.stage or 'reconciler'}")
+        text += [*_stage_lines(run), f"  waits for  {_one_line(run.waits_for)}"]
     return text
 
 
-def _stage_lines(one: ConfigStatus) -> list[str]:
+def _stage_lines(run: RunStatus) -> list[str]:
     """The stages of an open run that have begun."""
-    assert one.run is not None
     text = []
-    for stage in one.run.stages:
-        if stage.state == "waiting" and stage.stage != one.run.stage:
+    for stage in run.stages:
+        if stage.state == "waiting" and stage.stage != run.stage:
             continue
         units = f"{stage.units_done}/{stage.units}"
         took = clock(stage.seconds) if stage.seconds else ""
-        figures = figures_text(stage, one.run.gates)
+        figures = figures_text(stage, run.gates)
         if stage.failures:
             figures += f"; {stage.failures} of {stage.attempts} attempts failed"
         text.append(

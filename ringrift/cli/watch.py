@@ -105,12 +105,12 @@ class Watcher:
         for stage in run.stages:
             if stage.state == "done" and (run.run_id, stage.stage) not in self._told:
                 self._told.add((run.run_id, stage.stage))
-                self._print(f"{run.config} #{run.iteration} {stage_line(stage, run.gates)}")
+                self._print(f"{run.config} {run.label} {stage_line(stage, run.gates)}")
         if self._live is not None:
             self._live.update(table(run))
             return
         now = time.monotonic()
-        text = f"{run.config} #{run.iteration} waits for {run.waits_for}{_eta(run.eta_seconds)}"
+        text = f"{run.config} {run.label} waits for {run.waits_for}{_eta(run.eta_seconds)}"
         if run.stage is not None and now - self._line[0] >= LINE_SECONDS and text != self._line[1]:
             self._line = (now, text)
             self._print(text)
@@ -128,7 +128,8 @@ def table(run: RunStatus) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    grid = Table(title=f"{run.config}, iteration {run.iteration}", title_justify="left")
+    what = "backfill run" if run.backfill else "iteration"
+    grid = Table(title=f"{run.config}, {what} {run.iteration}", title_justify="left")
     grid.add_column("stage")
     grid.add_column("state")
     grid.add_column("units", justify="right")

@@ -97,14 +97,14 @@ def _uses(tx: Tx, config: str) -> Iterator[tuple[str, str]]:
     for row in models.models_of(tx, config, models.INITIAL):
         yield row.sha256, "untrained"
     for run in runs.open_runs(tx, config):
-        yield run.start_model, f"start of run {run.iteration}"
+        yield run.start_model, f"start of {run.name}"
         if run.champion is not None:
-            yield run.champion, f"champion when run {run.iteration} was opened"
+            yield run.champion, f"champion when {run.name} was opened"
         candidate = models.candidate_of(tx, run.id)
         if candidate is not None:
-            yield candidate.sha256, f"candidate of run {run.iteration}"
+            yield candidate.sha256, f"candidate of {run.name}"
         for sha256 in games.players_of(tx, run.plan.get("archive", ())):
-            yield sha256, f"played games that run {run.iteration} goes on from"
+            yield sha256, f"played games that {run.name} goes on from"
     for match in matches.unplayed(tx, config, tx.now - PLANNED_SECONDS):
         for sha256 in players(match):
             yield sha256, f"is to play a {match.purpose} match"

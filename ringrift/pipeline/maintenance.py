@@ -85,8 +85,7 @@ class Finding:
         """What it is about, for a person."""
         if self.unit is not None:
             row = self.unit.row
-            name = f"{row.stage} {row.unit[:12]}".rstrip()
-            return f"{name} of {self.unit.config} run {self.unit.iteration}"
+            return f"{row.stage} {row.unit[:12]}".rstrip() + f" of {self.unit.of}"
         if self.match is not None:
             return f"{self.match.purpose} match {self.match.id[:12]} of {self.match.config}"
         assert self.letter is not None

@@ -33,6 +33,9 @@ DOING = {
     "promote": "decides on the candidate",
 }
 
+#: The same in a backfill run, whose export writes no dataset.
+KEEPING = "keeps its games for the next training, and closes the run"
+
 #: Of a stage that no worker has begun.
 WAITING = "waiting"
 
@@ -77,6 +80,8 @@ class RunStatus:
     run_id: str
     config: str
     iteration: int
+    #: Plays beside an iteration, and is closed without a training.
+    backfill: bool
     state: str
     outcome: str | None
     reason: str | None
@@ -102,6 +107,11 @@ class RunStatus:
     gates: list[dict[str, Any]]
     #: What somebody should know who relies on this run.
     warnings: list[str]
+
+    @property
+    def label(self) -> str:
+        """Short, beside its config: `#7`, `#8 backfill`."""
+        return runs.label_of(self.iteration, self.backfill)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +145,7 @@ def run_status(tx: Tx, run: RunRow, workers: Mapping[str, Capacity] | None = Non
         run_id=run.id,
         config=run.config,
         iteration=run.iteration,
+        backfill=run.backfill,
         state=run.state,
         outcome=run.outcome,
         reason=run.reason,
@@ -147,7 +158,7 @@ def run_status(tx: Tx, run: RunRow, workers: Mapping[str, Capacity] | None = Non
         need=None if current is None else current.amount.need,
         unit=None if current is None else current.amount.unit,
         eta_seconds=None if current is None else current.eta_seconds,
-        run_eta_seconds=_until_the_end(current, known),
+        run_eta_seconds=_until_the_end(run, current, known),
         at_work=sum(row.state == RUNNING for row in own),
         stages=found,
         gates=gates,
@@ -329,11 +340,12 @@ def _selfplay_pace(
     return sum(known_paces) * len(paces) / len(known_paces)
 
 
-def _until_the_end(current: StageStatus | None, known: _Known) -> float | None:
+def _until_the_end(run: RunRow, current: StageStatus | None, known: _Known) -> float | None:
     """Seconds until a run is closed, None where a stage that comes was never done before."""
     if current is None or current.eta_seconds is None:
         return None
-    later = ORDER[ORDER.index(current.stage) + 1 :]
+    end = ORDER.index("export") + 1 if run.backfill else len(ORDER)
+    later = ORDER[ORDER.index(current.stage) + 1 : end]
     if any(stage not in known.took for stage in later):
         return None
     return current.eta_seconds + sum(known.took[stage] for stage in later)
@@ -349,7 +361,7 @@ def _sentence(
     """What a run waits for, and the same in brief."""
     if stage is None:
         if run.state == runs.CLOSED:
-            text = f"nothing: run {run.iteration} is closed ({run.outcome}: {run.reason})"
+            text = f"nothing: {run.name} is closed ({run.outcome}: {run.reason})"
         else:
             text = "the reconciler, to issue its next stage"
         return text, text
@@ -360,7 +372,8 @@ def _sentence(
         there = f"; {have:.0f} of {need:.0f} {unit} are there" if have and need else ""
         queue = QUEUE_OF[stage.stage]
         hands = _hands(stage.stage, known)
-        text = f"a {queue} worker ({hands}) that {DOING[stage.stage]}"
+        doing = KEEPING if run.backfill and stage.stage == "export" else DOING[stage.stage]
+        text = f"a {queue} worker ({hands}) that {doing}"
         return f"{text}{there}{again}", f"{text}{again}"
     amount, more = _progress(stage, own, gates)
     brief = more.lstrip(" ,") or amount

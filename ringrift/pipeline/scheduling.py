@@ -28,6 +28,8 @@ from ringrift.pipeline.context import Context
 from ringrift.pipeline.queues import HEAVY, LIGHT
 from ringrift.pipeline.schedule_view import PLAYED, ConfigView, RunView, View, look, weight_of
 from ringrift.settings.loop import LoopSettings
+from ringrift.store.runs import name_of
+from ringrift.store.work import Load
 
 #: Actions: open a run; send shards of its open run; open a backfill run beside it; its open run is at work; another's
 #: turn comes first; it pauses, for its last runs failed; it has done its iterations; the loop opens nothing by itself
@@ -66,16 +68,11 @@ def decide(view: View) -> list[Decision]:
     """A decision for each config, in the order of their turns."""
     sent = allot(view)
     opened: list[ConfigView] = []
-    found = [_decide(view, one, _sent(one, sent), opened) for one in view.by_turn()]
+    found = [_decide(view, one, sent, opened) for one in view.by_turn()]
     if opened or any(one.action == WAIT for one in found):
         return found
     shards = shards_wanted(view)
     return [_beside(view, one, shards.get(one.config, 0)) for one in found]
-
-
-def _sent(one: ConfigView, sent: Mapping[str, int]) -> int:
-    """Shards of a config's runs that are sent."""
-    return sum(sent.get(run.load.run_id, 0) for run in one.open)
 
 
 def _beside(view: View, one: Decision, shards: int) -> Decision:
@@ -83,24 +80,33 @@ def _beside(view: View, one: Decision, shards: int) -> Decision:
     if not shards:
         return one
     units, seconds = view.left
+    plays = f"{name_of(one.figures['number'], backfill=True)} plays {_shards(shards)} beside it"
     why = (
         f"idle devices: {units} units are left for {view.slots} slots, {seconds / view.room:.0f} s of "
-        f"work; {shards} shards are played beside it"
+        f"work; {plays}"
     )
     figures = {**one.figures, "backfill": shards}
     return replace(one, action=BACKFILL, reason=f"{one.reason}; {why}", figures=figures)
 
 
-def _decide(view: View, one: ConfigView, send: int, opened: list[ConfigView]) -> Decision:
+def _shards(number: int) -> str:
+    return "1 shard" if number == 1 else f"{number} shards"
+
+
+def _decide(
+    view: View, one: ConfigView, sent: Mapping[str, int], opened: list[ConfigView]
+) -> Decision:
     """Of one config, after those whose turn comes earlier; notes in `opened` what it opens."""
 
     def said(action: str, reason: str) -> Decision:
+        send = sum(sent.get(run.load.run_id, 0) for run in one.open)
         return Decision(one.config, action, reason, _figures(view, one, send))
 
     if one.run is not None:
-        return said(*_of_run(view, one, one.run, send))
+        action, reason = _of_run(view, one, one.run, sent.get(one.run.load.run_id, 0))
+        return said(action, reason + _of_beside(one, sent))
     if not one.listed:
-        return said(ASIDE, "none of loop.configs, and no run of it is open")
+        return said(ASIDE, "none of loop.configs, and no iteration of it is open")
     if not one.auto:
         return said(OFF, "training.auto_trigger is off: only what somebody asks for")
     limit = view.rules.max_iterations
@@ -152,7 +158,7 @@ def _ahead(view: View) -> float:
 def _of_run(view: View, one: ConfigView, run: RunView, send: int) -> tuple[str, str]:
     """Action and reason of a config with an open run."""
     load = run.load
-    done = f"run {load.iteration} is at {load.stage}: {load.settled} of {load.units} units done"
+    done = _done(load)
     if not run.plays or not load.fresh:
         at = f", {load.running} at work" if load.running else ""
         waiting = f", {load.sent} in the queue" if load.sent else ""
@@ -166,6 +172,21 @@ def _of_run(view: View, one: ConfigView, run: RunView, send: int) -> tuple[str, 
         f"{done}, {left}: {had}, and the queue holds {held / view.room:.0f} s of work for each of "
         f"{view.room} slots (loop.queue_seconds {view.rules.queue_seconds:g})"
     )
+
+
+def _of_beside(one: ConfigView, sent: Mapping[str, int]) -> str:
+    """What is to be said of a config's open backfill runs, after the words about its iteration."""
+    text = ""
+    for run in one.beside:
+        now = sent.get(run.load.run_id, 0)
+        text += f"; {_done(run.load)}" + (f", {now} are sent now" if now else "")
+    return text
+
+
+def _done(load: Load) -> str:
+    """How far a run is."""
+    run = name_of(load.iteration, load.backfill)
+    return f"{run} is at {load.stage}: {load.settled} of {load.units} units done"
 
 
 def _figures(view: View, one: ConfigView, send: int) -> dict[str, Any]:

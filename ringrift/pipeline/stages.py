@@ -266,7 +266,7 @@ def _collected(task: Task, trigger: Trigger) -> Done:
     """No training is due, or it is no run that trains: it ends here, its games stay for the next one."""
     reason = trigger.reason
     if task.run.backfill:
-        reason = f"played beside an iteration, for the next training; {reason}"
+        reason = f"a backfill run: its games are for the next training; {reason}"
 
     def rows(tx: Tx) -> None:
         runs.close_run(tx, task.run.id, runs.COLLECTED, reason)

@@ -40,7 +40,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class ConfigStatus:
-    """A config: its champion, its games, its newest run, what it waits for."""
+    """A config: its champion, its games, its newest iteration and what plays beside it, what it waits for."""
 
     config: str
     #: The stage of its open run, or one of `pipeline.waits`.
@@ -71,7 +71,9 @@ class ConfigStatus:
     quarantined: int
     #: Shards and models that are not there, cannot be read or are not what their names say.
     unreadable: list[str]
+    #: Its newest iteration, and its backfill runs that are open, oldest first.
     run: RunStatus | None = field(default=None)
+    beside: list[RunStatus] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -116,6 +118,7 @@ def config_status(
     with ctx.ledger.read() as tx:
         last = runs.last_run(tx, config)
         run = None if last is None else run_status(tx, last, looked.workers)
+        beside = [run_status(tx, row, looked.workers) for row in runs.open_backfills(tx, config)]
         training = training_of(tx, ctx, config, last, looked)
         waits = wait_of(tx, ctx, config, last, run, training, looked)
         champion = _champion(tx, config)
@@ -155,6 +158,7 @@ def config_status(
         quarantined=quarantined,
         unreadable=unreadable,
         run=run,
+        beside=beside,
     )
 
 

@@ -96,7 +96,7 @@ def tell_if_closed(ledger: Ledger, run_id: str) -> None:
     attributes = {"outcome": str(run.outcome), "reason": str(run.reason or "")}
     if run.outcome == runs.FAILED:
         attributes["error"] = attributes["reason"]
-    name = f"run {run.config} #{run.iteration}"
+    name = f"run {run.config} {run.label}"
     _send(run, name, root_id(run.id), (run.opened_at, run.closed_at), attributes, parent=None)
 
 
@@ -128,7 +128,13 @@ def _send(
         return
     from opentelemetry import context, trace
 
-    about = {"run": run.id, "config": run.config, "iteration": run.iteration, **attributes}
+    about = {
+        "run": run.id,
+        "config": run.config,
+        "iteration": run.iteration,
+        "backfill": run.backfill,
+        **attributes,
+    }
     _next_span.set((trace_id(run.id), span))
     under = context.Context()
     if parent is not None:

@@ -55,6 +55,16 @@ class RunRow:
     #: Plays beside an iteration, and trains nothing.
     backfill: bool
 
+    @property
+    def label(self) -> str:
+        """Short, beside its config: `#7`, `#8 backfill`."""
+        return label_of(self.iteration, self.backfill)
+
+    @property
+    def name(self) -> str:
+        """Within a sentence: `run 7`, `backfill run 8`."""
+        return name_of(self.iteration, self.backfill)
+
 
 @dataclass(frozen=True, slots=True)
 class Failures:
@@ -64,6 +74,16 @@ class Failures:
     #: Why the newest of them was closed, and when, in seconds since 1970.
     reason: str
     at: float
+
+
+def label_of(number: int, backfill: bool) -> str:
+    """How people are told of a run, beside its config: `#7`, `#8 backfill`."""
+    return f"#{number} backfill" if backfill else f"#{number}"
+
+
+def name_of(number: int, backfill: bool) -> str:
+    """The same within a sentence: `run 7`, `backfill run 8`."""
+    return f"backfill run {number}" if backfill else f"run {number}"
 
 
 _COLUMNS = [runs.c[name] for name in RunRow.__dataclass_fields__]

@@ -44,7 +44,7 @@ PENDING, RUNNING, DONE, ABANDONED = "pending", "running", "done", "abandoned"
 #: A row in one of these states needs no more work.
 SETTLED = (DONE, ABANDONED)
 
-#: Runs that tell how long a stage takes.
+#: Iterations that tell how long a stage takes.
 LATEST_RUNS = 8
 
 #: A unit that failed or went silent this often is poison: it is given up, and the run says so.
@@ -196,9 +196,8 @@ def handed_over(tx: Tx) -> dict[str, int]:
 def stage_seconds(tx: Tx, config: str) -> dict[str, float]:
     """Seconds of each stage of an iteration when it was last done as a whole, from first claim to end.
 
-    Of those among the newest LATEST_RUNS runs: what is older says little of the network and machines of now.
+    Of the newest LATEST_RUNS ones: what is older says little of the network and machines of now.
     """
-    newest = sa.select(sa.func.max(runs.c.iteration)).where(runs.c.config == config)
     left = sa.func.sum(sa.case((stages.c.state == DONE, 0), else_=1))
     query = (
         sa.select(
@@ -209,13 +208,28 @@ def stage_seconds(tx: Tx, config: str) -> dict[str, float]:
         .where(
             runs.c.config == config,
             sa.not_(runs.c.backfill),
-            runs.c.iteration > newest.scalar_subquery() - LATEST_RUNS,
+            runs.c.iteration >= first_lately(config),
         )
         .group_by(runs.c.iteration, stages.c.stage)
         .having(left == 0)
         .order_by(runs.c.iteration)
     )
     return {row.stage: max(0.0, float(row.took)) for row in tx.conn.execute(query)}
+
+
+def first_lately(config: str) -> sa.ColumnElement[int]:
+    """Number of the oldest of the newest LATEST_RUNS iterations of a config, 0 where there are not so many.
+
+    Not counted by numbers: any number of backfill runs may lie between two iterations.
+    """
+    numbers = (
+        sa.select(runs.c.iteration)
+        .where(runs.c.config == config, sa.not_(runs.c.backfill))
+        .order_by(runs.c.iteration.desc())
+        .limit(1)
+        .offset(LATEST_RUNS - 1)
+    )
+    return sa.func.coalesce(numbers.scalar_subquery(), 0)
 
 
 def stage_row(tx: Tx, run_id: str, stage: str, unit: str = "") -> StageRow | None:

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from ringrift.store.ledger import Tx
-from ringrift.store.runs import OPEN
+from ringrift.store.runs import OPEN, name_of
 from ringrift.store.schema import match_games, matches, runs, stages
 from ringrift.store.stages import (
     ABANDONED,
     DONE,
-    LATEST_RUNS,
     PENDING,
     RUNNING,
     StageRow,
+    first_lately,
     settle_abandoned,
     tell_failed,
 )
@@ -41,6 +41,13 @@ class Unit:
     iteration: int
     #: Whether its run is open: in a closed one nothing is done any more.
     open: bool
+    #: Whether that plays beside an iteration.
+    backfill: bool = False
+
+    @property
+    def of(self) -> str:
+        """Config and run, within a sentence: `hex8:2 run 7`, `hex8:2 backfill run 8`."""
+        return f"{self.config} {name_of(self.iteration, self.backfill)}"
 
 
 _COLUMNS = [stages.c[name] for name in StageRow.__dataclass_fields__]
@@ -48,6 +55,7 @@ _RUN = [
     runs.c.config.label("of_config"),
     runs.c.iteration.label("of_iteration"),
     runs.c.state.label("of_state"),
+    runs.c.backfill.label("of_backfill"),
 ]
 
 
@@ -60,6 +68,7 @@ def _units(tx: Tx, where: sa.ColumnElement[bool]) -> list[Unit]:
             row["of_config"],
             row["of_iteration"],
             row["of_state"] == OPEN,
+            row["of_backfill"],
         )
         for row in tx.conn.execute(query).mappings()
     ]
@@ -109,13 +118,12 @@ def at_work(tx: Tx) -> list[Unit]:
 def longest_seconds(tx: Tx, config: str, stage: str) -> tuple[int, float]:
     """How many units of a stage were done lately, and how long the longest of them took."""
     took = stages.c.finished_at - stages.c.claimed_at
-    newest = sa.select(sa.func.max(runs.c.iteration)).where(runs.c.config == config)
     query = (
         sa.select(sa.func.count(), sa.func.max(took))
         .select_from(stages.join(runs, runs.c.id == stages.c.run_id))
         .where(
             runs.c.config == config,
-            runs.c.iteration > newest.scalar_subquery() - LATEST_RUNS,
+            runs.c.iteration >= first_lately(config),
             stages.c.stage == stage,
             stages.c.state == DONE,
         )
