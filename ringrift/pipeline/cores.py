@@ -8,8 +8,11 @@ from typing import Final
 
 import psutil
 
+from ringrift.errors import RingRiftError
+from ringrift.pipeline import backfill, deferral
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.plan import RunPlan
+from ringrift.pipeline.schedule_view import look
 from ringrift.store import runs
 
 #: Compute threads of a training at most: a batch of a small network is no work for more.
@@ -30,9 +33,9 @@ def usable_cores() -> int:
 def training_threads(ctx: Context, plan: RunPlan, folder: Path, cores: int) -> int:
     """Compute threads of a training: as the settings say, or by itself.
 
-    By itself it takes all cores while its run is the only open one, since nothing of that run can be played
-    meanwhile; with other runs open their games have the other cores, and it has one thread. A training that is
-    gone on with keeps the number that it began with: sums differ in their last bits from number to number.
+    By itself it takes all cores where nothing is played meanwhile, and one thread where games have the other cores:
+    those of other open runs, or of backfill runs that a master opens beside it. A training that is gone on with keeps
+    the number that it began with: sums differ in their last bits from number to number.
     """
     if plan.training.threads:
         return plan.training.threads
@@ -41,12 +44,28 @@ def training_threads(ctx: Context, plan: RunPlan, folder: Path, cores: int) -> i
         return max(1, int(kept.read_text(encoding="ascii")))
     except (OSError, ValueError):
         pass
-    with ctx.ledger.read() as tx:
-        alone = len(runs.open_runs(tx)) <= 1
-    threads = min(cores, MOST_THREADS) if alone else 1
+    threads = 1 if _games_beside(ctx) else min(cores, MOST_THREADS)
     folder.mkdir(parents=True, exist_ok=True)
     kept.write_text(f"{threads}\n", encoding="ascii")
     return threads
+
+
+def _games_beside(ctx: Context) -> bool:
+    """Whether games are played while the training of an open run lasts."""
+    with ctx.ledger.read() as tx:
+        if len(runs.open_runs(tx)) > 1:
+            return True
+        view = look(tx, ctx.settings)
+    wanted = any(backfill.wants_more(view, one) for one in view.configs)
+    return view.slots > 1 and wanted and _master_at_work()
+
+
+def _master_at_work() -> bool:
+    """Whether there is one, as far as can be known."""
+    try:
+        return deferral.is_unified_loop_running()
+    except RingRiftError:
+        return False
 
 
 def _cgroup_cores() -> int | None:
