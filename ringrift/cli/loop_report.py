@@ -51,7 +51,7 @@ def summary_lines(ctx: Context, run: RunStatus, row: RunRow) -> list[str]:
     """A closed run: games, losses, gauntlet with intervals, the model's file."""
     totals = row.totals or {}
     lines = [
-        f"{run.config} #{run.iteration} {run.outcome}",
+        f"{run.config} {run.label} {run.outcome}",
         (
             f"  games       {totals.get('games', 0)} of selfplay, "
             f"{totals.get('evaluation_games', 0)} of evaluation"

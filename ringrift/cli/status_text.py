@@ -325,8 +325,10 @@ def detail_lines(one: ConfigStatus, home: str, at: float) -> list[str]:
     if amount:
         text.append(f"  there      {amount}")
     for run in one.beside:
-        text.append(f"  backfill   #{run.iteration} {run.run_id[:12]}: {run.stage or 'reconciler'}")
-        text += [*_stage_lines(run), f"  waits for  {_one_line(run.waits_for)}"]
+        where = run.stage or "reconciler"
+        nobody = "" if run.at_work else f"; waits for {_one_line(run.waits_for)}"
+        text += [f"  backfill   #{run.iteration} {run.run_id[:12]}: {where}{nobody}"]
+        text += _stage_lines(run)
     return text
 
 

@@ -38,7 +38,7 @@ class OfTask(Payload):
     """Told by a task of a run: its trace."""
 
     config: Annotated[str, "config of the run, BOARD:PLAYERS"]
-    iteration: Annotated[int, "iteration of the config"]
+    iteration: Annotated[int, "number of the run within its config"]
     task: Annotated[str, "id of the task that told it"]
     attempt: Annotated[int, "number of the claim that told it"]
 
@@ -90,7 +90,7 @@ class NpzExportComplete(OfTask):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataCollected(OfTask):
-    """A run ended without a training, since none was due; its games stay for the next one."""
+    """A run ended without a training, since none was due or it is a backfill run; its games stay for the next one."""
 
     positions: Annotated[int, "positions there are"]
     needed: Annotated[int, "positions that a training needs (training.min_samples_to_trigger)"]

@@ -98,7 +98,7 @@ def _uses(tx: Tx, config: str) -> Iterator[tuple[str, str]]:
         yield row.sha256, "untrained"
     for run in runs.open_runs(tx, config):
         yield run.start_model, f"start of {run.name}"
-        if run.champion is not None:
+        if run.champion is not None and not run.backfill:  # which has no gates
             yield run.champion, f"champion when {run.name} was opened"
         candidate = models.candidate_of(tx, run.id)
         if candidate is not None:

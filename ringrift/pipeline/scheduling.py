@@ -179,7 +179,7 @@ def _of_beside(one: ConfigView, sent: Mapping[str, int]) -> str:
     text = ""
     for run in one.beside:
         now = sent.get(run.load.run_id, 0)
-        text += f"; {_done(run.load)}" + (f", {now} are sent now" if now else "")
+        text += f"; {_done(run.load)}" + (f", {now} sent now" if now else "")
     return text
 
 
