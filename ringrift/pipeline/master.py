@@ -35,7 +35,7 @@ def _carry_out(ctx: Context, dispatcher: Dispatcher, decision: Decision) -> None
     run, config = decision.figures["run"], Config.parse(decision.config)
     if decision.action == OPEN:
         run = open_or_resume(ctx, config).id
-    if decision.action == BACKFILL:
-        open_backfill(ctx, config, decision.figures["backfill"], decision.figures["number"])
     if run is not None:
         advance(ctx.ledger, run, dispatcher, fence=ctx.fence, feeding=False)
+    if decision.action == BACKFILL:
+        open_backfill(ctx, config, decision.figures["backfill"], decision.figures["number"])
