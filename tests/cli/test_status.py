@@ -4,16 +4,21 @@ import json
 
 import pytest
 
+from ringrift.cli.console import sentences
 from ringrift.cli.main import run
 from ringrift.cli.status_text import screen
 from ringrift.configs import ALL_CONFIGS
 from ringrift.pipeline.in_process import work_off
 from ringrift.pipeline.overview import BrokerLook, overview
-from ringrift.pipeline.runs import open_or_resume
+from ringrift.pipeline.runs import open_backfill, open_or_resume
 from ringrift.settings import home
-from ringrift.store import loops
+from ringrift.store import loops, runs
 from ringrift.store.loops import LoopRow
+from tests.models import history
 from tests.pipeline import tiny
+
+#: All configs, hex8:2 first.
+NAMES = sorted(map(str, ALL_CONFIGS), key=lambda name: (name != "hex8:2", name))
 
 NONE = BrokerLook(False, False, "no broker runs here; `ringrift up` starts one")
 
@@ -89,6 +94,68 @@ def test_twelve_configs_have_two_lines_each_on_a_high_screen():
     assert sum(line.startswith("  waits for a gpu worker (none is up) that") for line in text) == 12
     assert len(screen(overview(ctx, NONE), 100, 24)) <= 24
     ctx.ledger.close()
+
+
+@pytest.fixture
+def beside():
+    """A config that trains, with two backfill runs, and all configs in the settings."""
+    ctx = history.context(home(), loop__configs=NAMES)
+    history.play(ctx)
+    history.at_training(ctx)
+    for number in (3, 4):
+        open_backfill(ctx, tiny.HEX8, 2, number)
+    yield ctx
+    ctx.ledger.close()
+
+
+def test_backfill_runs_have_a_line_below_their_config(beside):
+    """Each with its stage and how much is there; a mark where a line is too much, and the others' lines are as they were."""
+    found = overview(beside, NONE, ["hex8:2", "square8:2"])
+    text = screen(found, 100, 24)
+    print("\n".join(text))
+    [row] = [number for number, line in enumerate(text) if line.startswith("hex8:2")]
+    assert text[row].split()[1:3] == ["#2", "train"]
+    assert text[row + 1] == "  waits for training: step 50 of 92, loss 4.000"
+    assert text[row + 2] == "  backfill #3: selfplay, 0 of 40 games; #4: selfplay, 0 of 40 games"
+    assert text[row + 3].startswith("square8:2")
+    small = screen(found, 100, len(text) - 1)
+    assert len(small) == len(text) - 1
+    assert small[row].split()[1:4] == ["#2", "+2", "train"]
+    with beside.ledger.write() as tx:
+        runs.close_run(tx, runs.open_backfills(tx, "hex8:2")[0].id, runs.FAILED, "test")
+    many = screen(overview(beside, NONE), 80, 24)
+    assert len(many) <= 24
+    [row] = [line for line in many if line.startswith("hex8:2")]
+    assert row.split()[1:4] == ["#2", "+#4", "train"]
+
+
+def test_details_tell_the_stages_of_backfill_runs(beside, capsys):
+    """Below what the config waits for, by their numbers and ids."""
+    assert run(["status", "--config", "hex8:2"]) == 0
+    said = capsys.readouterr().out
+    with beside.ledger.read() as tx:
+        found = runs.open_backfills(tx, "hex8:2")
+    for one in found:
+        line = (
+            f"  backfill   #{one.iteration} {one.id[:12]}: selfplay; waits for a gpu worker (none"
+        )
+        assert line in said
+    assert said.count("    selfplay    waiting      0/2\n") == 2
+
+
+def test_the_console_tells_of_backfill_runs_without_a_line_of_their_own(beside):
+    """They are in the sentence of their config, and do not make it another one."""
+    both = overview(beside, NONE, ["hex8:2"])
+    [(_, stage, sentence)] = sentences(both)
+    assert stage == "#2 open train"
+    assert sentence.endswith(
+        "loss 4.000, about 1:09 to go; "
+        "backfill #3: selfplay, 0 of 40 games; #4: selfplay, 0 of 40 games"
+    )
+    with beside.ledger.write() as tx:
+        runs.close_run(tx, runs.open_backfills(tx, "hex8:2")[0].id, runs.FAILED, "test")
+    [(_, later, _)] = sentences(overview(beside, NONE, ["hex8:2"]))
+    assert later == stage
 
 
 def test_the_json_says_for_each_config_what_a_program_wants(capsys):

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from ringrift.pipeline.in_process import work_off
 from ringrift.pipeline.runs import open_or_resume
+from ringrift.pipeline.stages import run_stage
+from ringrift.store import games, stages
 from tests.pipeline import tiny
 
 #: Strength of the network that each run made: 10 wins every game and is promoted, 0 is rejected. All of them
@@ -57,3 +59,17 @@ def copied(home):
     """Put a copy of the state directory there."""
     shutil.copytree(_made()[1], home)
     return home
+
+
+def at_training(ctx):
+    """The open iteration of hex8:2, all of it done up to its training, which a worker holds."""
+    run = open_or_resume(ctx, tiny.HEX8)
+    with ctx.ledger.read() as tx:
+        shards = games.shards_of(tx, run.id)
+    for shard in shards:
+        run_stage(ctx, run.id, "selfplay", shard.id)
+    for stage in ("sync", "parity", "export"):
+        run_stage(ctx, run.id, stage)
+    held = stages.claim_stage(ctx.ledger, run.id, "train", owner="far:1:1", lease_seconds=600.0)
+    stages.heartbeat(ctx.ledger, held, {"step": 50, "of": 92, "loss": 4.0, "eta": 69.0})
+    return run

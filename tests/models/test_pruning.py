@@ -11,7 +11,7 @@ from ringrift.errors import BadInput
 from ringrift.models import registry
 from ringrift.models.pruning import PLANNED_SECONDS, Rule, judge
 from ringrift.pipeline import beside, model_files
-from ringrift.pipeline.runs import open_or_resume
+from ringrift.pipeline.runs import open_backfill, open_or_resume
 from ringrift.store import events, models, schema
 from ringrift.store.ledger import Fence, StaleFence, take_fence
 from ringrift.store.verify import verify
@@ -98,6 +98,17 @@ def test_an_open_run_keeps_what_it_needs(ctx):
     # The two newest shards are those of runs 7 and 6, played with the models of runs 6 and 5.
     assert {n for n, why in said.items() if "played games that run 8 goes on from" in why} == {5, 6}
     assert set(said) == {0, 5, 6, 7, 8}
+
+
+def test_an_open_backfill_run_keeps_its_start(ctx):
+    """And no champion: it has no gates. It is named as what it is."""
+    open_backfill(ctx, HEX8, 1, 8)
+    said = set().union(*kept(ctx).values())
+    whose = "backfill run 8"
+    assert {why for why in said if "run 8" in why} == {
+        f"start of {whose}",
+        f"played games that {whose} goes on from",
+    }
 
 
 def test_a_planned_match_keeps_its_models_until_it_is_played(ctx):

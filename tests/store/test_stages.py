@@ -4,6 +4,7 @@ from ringrift.errors import BadInput
 from ringrift.store import events, runs, stages
 from ringrift.store.ledger import Fence, StaleFence, take_fence
 from ringrift.store.stages import Superseded
+from ringrift.store.upkeep import longest_seconds
 from tests.store.builders import claim, make_run, row_of, told, units
 
 
@@ -174,6 +175,42 @@ def test_the_last_of_a_stage_sees_that_it_is_the_last(ledger, run):
     for unit in units(ledger, run):
         stages.complete_stage(ledger, claim(ledger, run, unit=unit), {}, rows=rows)
     assert seen == [False, True]
+
+
+def test_how_long_a_stage_took_is_known_through_backfill_runs(ledger, run):
+    """However many were played since the last iteration; what an iteration took long ago is not counted."""
+
+    def followed(times, backfill):
+        """Another run is open, and the one before it closed, so many times."""
+        for _ in range(times):
+            with ledger.write() as tx:
+                for one in runs.open_runs(tx):
+                    runs.close_run(tx, one.id, runs.COLLECTED, "test")
+                runs.insert_run(
+                    tx,
+                    config="hex8:2",
+                    iteration=runs.last_number(tx, "hex8:2") + 1,
+                    seed=7,
+                    start_model=run.start_model,
+                    champion=None,
+                    plan={},
+                    plan_digest=run.plan_digest,
+                    backfill=backfill,
+                )
+
+    def known():
+        """Stages of which is known how long they took, and units of selfplay that tell it."""
+        with ledger.read() as tx:
+            number, _ = longest_seconds(tx, "hex8:2", "selfplay")
+            return set(stages.stage_seconds(tx, "hex8:2")), number
+
+    finish(ledger, run, "selfplay")
+    followed(3 * stages.LATEST_RUNS, backfill=True)
+    assert known() == ({"selfplay"}, 2)
+    followed(stages.LATEST_RUNS - 1, backfill=False)
+    assert known() == ({"selfplay"}, 2)
+    followed(1, backfill=False)
+    assert known() == (set(), 0)
 
 
 def test_dead_owners_need_not_be_waited_for(ledger, run):
