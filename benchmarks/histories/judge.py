@@ -6,7 +6,9 @@ It reads the database by itself and compares it with what it saw before:
   found broken before the games were taken in is played again)
 - a result is committed by the worker whose claim the row shows, and once
 - no unit is claimed or done before all earlier stages are settled, or after its run was closed
-- a run is closed once and never changes after that; one run of a config is open at a time
+- a run is closed once and never changes after that; one iteration of a config is open at a time, and no two runs of it
+  have one number
+- backfill runs play, and do nothing else (`backfills.py`)
 - a fence only grows; whoever commits with a fence has the newest
 - a promotion has every planned gate passed, with games behind it, and the newest master's fence
 - a loop that knows of a master opens no run, and sends nothing (`broker.SimDispatcher`)
@@ -21,6 +23,8 @@ import sqlite3
 from dataclasses import dataclass, field
 from typing import Any
 
+from benchmarks.histories import backfills
+from benchmarks.histories.backfills import Run
 from benchmarks.histories.scheduler import Simulation
 from ringrift.pipeline.continuous import NAME as CONTINUOUS
 from ringrift.store.ledger import Fence
@@ -45,7 +49,7 @@ class Seen:
 
 
 _ROWS = "SELECT id, run_id, stage, unit, state, attempt, owner, result FROM stages"
-_RUNS = "SELECT id, config, state, outcome, totals, closed_at FROM runs"
+_RUNS = "SELECT id, config, iteration, backfill, state, outcome, totals, closed_at, start_model FROM runs"
 _LOOP = "SELECT name, owner, state, reason, breaker, details FROM loops"
 _TOLD = ("LOOP_DEFERRED", "LOOP_RESUMED", "CIRCUIT_OPENED")
 _EVENTS = "SELECT kind, payload FROM events WHERE kind IN (?, ?, ?) ORDER BY seq"
@@ -59,9 +63,11 @@ class Judge:
     sim: Simulation
     db: sqlite3.Connection
     rows: dict[str, Seen] = field(default_factory=dict)
-    runs: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    runs: dict[str, Run] = field(default_factory=dict)
     fences: dict[str, tuple[int, str]] = field(default_factory=dict)
     promotions: set[str] = field(default_factory=set)
+    #: Runs whose datasets were looked at.
+    datasets: set[str] = field(default_factory=set)
     commits: int = 0
     #: Rows that were ever changed over this connection, as SQLite counts them: where it stands still there is nothing
     #: new to look at.
@@ -81,8 +87,10 @@ class Judge:
         self._changes = changes
         self._fences(self.db)
         self._standing(fence)
-        closed = self._runs(self.db)
+        closed = self._runs(self.db, fence)
         self._stages(self.db, closed)
+        for found in backfills.wrong_datasets(self.db, self.runs, self.datasets):
+            self._wrong(found)
         self._promotions(self.db)
         self._loop(self.db)
 
@@ -107,25 +115,45 @@ class Judge:
             newest = self.fences.get(fence.name, (0, ""))[0]
             self._wrong(f"committed with fence {fence.number}, the newest is {newest}")
 
-    def _runs(self, db: sqlite3.Connection) -> set[str]:
+    def _runs(self, db: sqlite3.Connection, fence: Fence | None) -> set[str]:
         """Runs that were closed before this commit."""
-        before = {run for run, row in self.runs.items() if row[2] == "closed"}
+        before = {run for run, row in self.runs.items() if row.state == "closed"}
         opened: dict[str, str] = {}
-        for run, *rest in db.execute(_RUNS):
-            row = (run, *rest)
-            if self.runs.get(run) == row:
+        for name, *rest in db.execute(_RUNS):
+            run = Run(*rest)
+            if self.runs.get(name) == run:
                 pass
-            elif run in before:
-                self._wrong(f"run {run[:6]} changed after it was closed: {self.runs[run]} to {row}")
+            elif name in before:
+                self._wrong(f"{run} changed after it was closed: {self.runs[name]!r} to {run!r}")
             else:
-                self.sim.note(f"run {run[:6]} {row[1]} {row[2]} {row[3] or ''}")
-                process = self.sim.process
-                if run not in self.runs and process is not None and process.defers:
-                    self._wrong(f"run {run[:6]} was opened beside a master that was known")
-            self.runs[run] = row
-            if row[2] == "open" and opened.setdefault(row[1], run) != run:
-                self._wrong(f"two open runs of {row[1]}")
+                self.sim.note(f"run {name[:6]}, {run}, {run.state} {run.outcome or ''}")
+                if name not in self.runs:
+                    self._opened(db, run, fence)
+            self.runs[name] = run
+            if run.backfill or run.state != "open":
+                continue
+            if opened.setdefault(run.config, name) != name:
+                self._wrong(f"two open iterations of {run.config}")
         return before
+
+    def _opened(self, db: sqlite3.Connection, run: Run, fence: Fence | None) -> None:
+        """A run is new."""
+        process = self.sim.process
+        if process is not None and process.defers:
+            self._wrong(f"{run} was opened beside a master that was known")
+        for other in self.runs.values():
+            if (other.config, other.number) == (run.config, run.number):
+                self._wrong(f"{run} has the number of {other}")
+        if run.backfill:
+            waiting = (
+                row.unit
+                for row in self.rows.values()
+                if (row.stage, row.state, row.attempt) == ("selfplay", PENDING, 0)
+                and self.runs[row.run].config == run.config
+                and self.runs[row.run].state == "open"
+            )
+            for found in backfills.wrongly_opened(db, run, fence, waiting):
+                self._wrong(found)
 
     def _stages(self, db: sqlite3.Connection, closed: set[str]) -> None:
         changed: set[str] = set()
@@ -153,6 +181,10 @@ class Judge:
             self._order([row for row in self.rows.values() if row.run in changed])
 
     def _change(self, what: str, before: Seen, row: Seen) -> None:
+        run = self.runs[row.run]
+        if run.backfill:
+            for found in backfills.wrongly_at_work(run, row.stage, row.state):
+                self._wrong(found)
         if row.attempt < before.attempt or row.attempt > before.attempt + 1:
             self._wrong(f"{what}: attempt {before.attempt} became {row.attempt}")
         if before.state == ABANDONED:

@@ -16,24 +16,35 @@ unsent      shards that wait are never sent
 stubborn    the continuous loop works on although a master is there
 unfenced    what the continuous loop writes carries no fence
 forgetful   a new process of the continuous loop knows nothing of the one before it
+learns      a backfill run trains, as an iteration does
+again       a backfill run is opened whatever was opened since that was decided
+later       a dataset holds what was played beside its run, too
+ownerless   a backfill run is opened without any fence
+unplayed    shards of backfill runs that wait are never sent
+two         the ledger takes two open iterations of a config
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
 import sqlalchemy as sa
 
-from ringrift.pipeline import feeding, gates, orchestrator, schedule_view
+from ringrift.configs import Config
+from ringrift.pipeline import feeding, gates, master, orchestrator, schedule_view, scheduling
 from ringrift.pipeline import lease as leases
+from ringrift.pipeline import runs as opening
 from ringrift.pipeline import stages as bodies
+from ringrift.pipeline.context import Context
 from ringrift.pipeline.continuous import ContinuousLoop
 from ringrift.pipeline.loop_mind import Mind
+from ringrift.pipeline.task import Done, Task
 from ringrift.settings import Settings
-from ringrift.store import ledger, matches, models, runs, stages, work
+from ringrift.store import games, ledger, matches, models, runs, stages, work
 from ringrift.store.ledger import Fence, Tx
 from ringrift.store.schema import runs as runs_table
 from ringrift.store.schema import stages as stages_table
@@ -128,8 +139,6 @@ _evaluations_of = models.evaluations_of
 
 
 def _any_row(tx: Tx, run_id: str, stage: str, unit: str = "") -> stages.StageRow | None:
-    from dataclasses import replace
-
     row = _stage_row(tx, run_id, stage, unit)
     return replace(row, state=stages.PENDING) if row and row.state == stages.DONE else row
 
@@ -153,6 +162,47 @@ def _begin_unfenced(loop: ContinuousLoop, fence: Fence) -> None:
 
 
 _begin = ContinuousLoop._begin  # noqa: SLF001
+
+
+def _learning(task: Task) -> Done:
+    return bodies.export(replace(task, run=replace(task.run, backfill=False)))
+
+
+def _open_again(ctx: Context, config: Config, shards: int, _number: int) -> runs.RunRow | None:
+    with ctx.ledger.read() as tx:
+        number = runs.last_number(tx, str(config)) + 1
+    return _open_backfill(ctx, config, shards, number)
+
+
+def _open_ownerless(ctx: Context, *about: Any) -> runs.RunRow | None:
+    return _open_backfill(ctx.with_(fence=None), *about)
+
+
+_open_backfill = opening.open_backfill
+
+
+def _with_later(tx: Tx, config: str, until: int | None = None) -> list[games.ShardRow]:
+    del until
+    return _ingested_shards(tx, config)
+
+
+_ingested_shards = games.ingested_shards
+
+
+def _without_backfills(view: schedule_view.View) -> dict[str, int]:
+    beside = {run.load.run_id for run in view.open if run.load.backfill}
+    return {run: count for run, count in _allot(view).items() if run not in beside}
+
+
+_allot = scheduling.allot
+
+
+def _insert_any(tx: Tx, **about: Any) -> runs.RunRow | None:
+    tx.conn.execute(sa.text("DROP INDEX IF EXISTS ix_runs_one_open"))
+    return _insert_run(tx, **about)
+
+
+_insert_run = runs.insert_run
 
 #: Name -> (where, what, instead).
 PATCHES: dict[str, tuple[tuple[Any, str, Any], ...]] = {
@@ -187,6 +237,12 @@ PATCHES: dict[str, tuple[tuple[Any, str, Any], ...]] = {
     "stubborn": ((ContinuousLoop, "_defer", _stubborn),),
     "unfenced": ((ContinuousLoop, "_begin", _begin_unfenced),),
     "forgetful": ((Mind, "of", classmethod(lambda cls, _row: cls())),),
+    "learns": ((bodies, "_STAGES", {**bodies._STAGES, "export": _learning}),),  # noqa: SLF001
+    "again": ((master, "open_backfill", _open_again),),
+    "later": ((games, "ingested_shards", _with_later),),
+    "ownerless": ((master, "open_backfill", _open_ownerless),),
+    "unplayed": ((feeding, "allot", _without_backfills),),
+    "two": ((runs, "insert_run", _insert_any),),
 }
 
 

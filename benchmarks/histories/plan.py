@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmarks.histories.scheduler import Faults
 
@@ -33,6 +33,9 @@ class Plan:
     #: too.
     loops: int = 0
     force: bool = False
+    #: Whether a trained network plays from the beginning: then backfill runs are opened beside every iteration that
+    #: another one follows, else from the second one on.
+    trained: bool = False
 
 
 def plan_of(seed: int | str) -> Plan:
@@ -64,7 +67,7 @@ def plan_of(seed: int | str) -> Plan:
             fail=often(0.3),
             spoil=often(0.6),
         )
-    return Plan(
+    plan = Plan(
         configs=tuple(rng.sample(("hex8:2", "square8:2"), rng.choice((1, 1, 1, 2)))),
         iterations=rng.choice((1, 1, 2)),
         shards=shards,
@@ -76,3 +79,6 @@ def plan_of(seed: int | str) -> Plan:
         loops=loops,
         force=loops > 0 and rng.random() < 0.15,
     )
+    trained = rng.random() < 0.2
+    iterations = 2 if trained else rng.choice((plan.iterations,) * 9 + (3,))
+    return replace(plan, trained=trained, iterations=iterations)

@@ -39,6 +39,9 @@ Labour = Callable[[str, Progress], None]
 #: Decisions with a policy target in each game.
 POSITIONS = 2
 
+#: How long a shard took, as it says of itself: about as long as the world takes over it.
+SHARD_SECONDS = 50.0
+
 
 @lru_cache(1000)  # those of one history and more; a worker that does it again finds it
 def _shard(
@@ -92,6 +95,11 @@ def _strength(path: Path) -> int:
     return int(json.loads(path.read_text())["strength"])
 
 
+def trained_network(config: Config, folder: Path) -> Path:
+    """A network that was trained before the history; no better than the untrained one."""
+    return _put_json(folder, ".safetensors", {"config": str(config), "strength": 5, "of": "before"})
+
+
 class SmallServices:
     """Makes the services of one worker."""
 
@@ -122,9 +130,8 @@ class SmallServices:
         path = _put(folder / name, data)
         _put_json_ids(path, ids)
         games = work.games
-        return ShardFile(
-            path, name[:64], games, POSITIONS * games, 4 * games, 1.0, {"lps_rounds": games}
-        )
+        figures = games, POSITIONS * games, 4 * games, SHARD_SECONDS
+        return ShardFile(path, name[:64], *figures, {"lps_rounds": games})
 
     def check_shard(
         self, path: Path, home: Path, _config: Config, _sample: int

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Self
 from unittest.mock import patch
@@ -35,11 +34,15 @@ from benchmarks.histories.judge import Judge, Wrong
 from benchmarks.histories.ledger import SimLedger, place
 from benchmarks.histories.loop import LoopProcess
 from benchmarks.histories.lua import LuaRedis
+from benchmarks.histories.networks import bring_trained
 from benchmarks.histories.plan import ALWAYS, NEVER, Plan
 from benchmarks.histories.scheduler import FIRST_PID, Faults, Process, SimPulse, Simulation
 from benchmarks.histories.services import SmallServices
+from benchmarks.histories.settings import settings_of
+from benchmarks.histories.voice import speak
+from ringrift.configs import Config
 from ringrift.errors import Interrupted, RingRiftError
-from ringrift.pipeline import event_router, master, orchestrator, reconciler
+from ringrift.pipeline import event_router, master, nodes, orchestrator, reconciler
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.dispatcher import registered
 from ringrift.pipeline.lease import MASTER, Lease
@@ -57,49 +60,10 @@ PATIENCE = 12 * 3600.0
 #: A history with more events than this hangs.
 MOST_STEPS = 60_000
 
-#: Seconds that the work of a stage takes, at most.
+#: Seconds that the work of a stage takes, at most; and the part of them that it takes at least: one shard that waits is
+#: so enough for the devices, and nobody opens a backfill run beside it.
 LABOUR = {"selfplay": 90, "sync": 20, "parity": 30, "export": 20, "train": 200, "evaluate": 60}
-
-
-@cache
-def _quickstart() -> Settings:
-    return Settings.load("quickstart", environ={})
-
-
-@cache
-def _settings(plan_configs: tuple[str, ...], iterations: int, shards: int, least: int) -> Settings:
-    changes: dict[str, dict[str, object]] = {
-        "loop": {
-            "configs": list(plan_configs),
-            "max_iterations": iterations,
-            "queue_seconds": 30.0,  # two shards, while nobody knows how long they take
-        },
-        "selfplay": {
-            "first_games": 2 * shards,
-            "games_per_iteration": 2 * shards,
-            "games_per_shard": 2,
-            "archive_share": 0.0,
-        },
-        "training": {"min_samples_to_trigger": least, "auto_trigger": True},
-        "data_ingestion": {"replayed_games_per_shard": 0},
-        "evaluation": {
-            "games_per_task": 10,
-            "max_games": 20,
-            "min_games": 10,
-            "opening_decisions": 2,
-        },
-        "cluster": {
-            "stage_stale_seconds": 60.0,
-            "heartbeat_seconds": 20.0,
-            "max_attempts": 5,
-            "max_deliveries": 7,
-            "breaker_failures": 2,
-            "breaker_reset_seconds": 300.0,
-        },
-    }
-    found = _quickstart()
-    known = found.model_dump()
-    return found.replace(**{name: {**known[name], **new} for name, new in changes.items()})
+LEAST = 0.2
 
 
 @dataclass(eq=False, slots=True)
@@ -146,10 +110,11 @@ class World:
         self.judge = Judge(self.sim, here.db)
         self.ledger = SimLedger(here, self.sim, self.judge)
         self.broker = Broker(self.sim, self._hand_out, LuaRedis(self.sim.clock))
-        self.settings = _settings(plan.configs, plan.iterations, plan.shards, plan.min_samples)
+        self.settings = settings_of(plan.configs, plan.iterations, plan.shards, plan.min_samples)
         self.dispatcher = SimDispatcher(self.broker, self.settings)
         self._exit.enter_context(registered(self.dispatcher))
-        self._exit.enter_context(patch.object(orchestrator, "is_dead", self._is_dead))
+        for module in (orchestrator, reconciler, nodes):
+            self._exit.enter_context(patch.object(module, "is_dead", self._is_dead))
         for name, queue in (
             ("control1", CONTROL),
             ("control2", CONTROL),
@@ -158,6 +123,9 @@ class World:
             ("gpu2", GPU),
         ):
             self._start_worker(name, queue)
+        if plan.trained:
+            for config in plan.configs:
+                bring_trained(self.workers[0].ctx, Config.parse(config))
         for name in ("beat1", "beat2") if plan.beats != NEVER else ():
             self._start_beat(name)
         for number in range(plan.loops):
@@ -202,6 +170,8 @@ class World:
         worker = Worker(name, queue, process, ctx, starts=starts)
         process.on_death = lambda: self._worker_died(worker)
         self.workers.append(worker)
+        if queue == GPU:
+            speak(self.sim, self.ledger, process, name, queue)
         self._hand_out()
 
     def _worker_died(self, worker: Worker) -> None:
@@ -324,7 +294,7 @@ class World:
         if sim.actor is None:
             return
         for part in range(2):
-            sim.sleep(sim.rng.random() * LABOUR[stage] / 2)
+            sim.sleep(sim.rng.uniform(LEAST, 1.0) * LABOUR[stage] / 2)
             sim.point(f"at work on {stage}")
             progress(part=part + 1, of=2)
         if sim.rng.random() < sim.faults.fail:
@@ -429,13 +399,13 @@ class World:
             raise Wrong(f"{MOST_STEPS} events, and no end")
 
     def ended(self) -> bool:
-        """Whether every config has its iterations, each closed, and all is told."""
-        rows = list(self.judge.runs.values())
-        if any(row[2] == "open" for row in rows):
+        """Whether every config has its iterations, each run is closed, and all is told."""
+        found = list(self.judge.runs.values())
+        if any(run.state == "open" for run in found):
             return False
         for config in self.plan.configs:
-            of = [row for row in rows if row[1] == config]
-            if len(of) < self.plan.iterations:
+            iterations = [run for run in found if run.config == config and not run.backfill]
+            if len(iterations) < self.plan.iterations:
                 return False
         if self.plan.beats != ALWAYS:
             return True  # a loop publishes while it brings runs forward
@@ -489,4 +459,5 @@ class World:
     @property
     def outcomes(self) -> list[str]:
         """Outcome of each run."""
-        return [str(row[3]) for row in self.judge.runs.values()]
+        found = self.judge.runs.values()
+        return [f"backfill {run.outcome}" if run.backfill else str(run.outcome) for run in found]
