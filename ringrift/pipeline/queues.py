@@ -24,6 +24,9 @@ URGENT, HEAVY, LIGHT = 0, 3, 6
 #: match would ever be played.
 BESIDE: Final = LIGHT
 
+#: Selfplay that fills gaps yields to all other, and to matches: what is left of it waits for the next gap.
+BACKFILL: Final = 9
+
 #: What the clock asks for, in whichever queue, yields to the work of runs: on a machine that does not keep up ticks
 #: gather, which are dropped when they are late, and a promotion would wait behind a hundred of them.
 CLOCK: Final = 9

@@ -10,7 +10,7 @@ from ringrift.configs import Config
 from ringrift.pipeline.context import Context
 from ringrift.pipeline.engine import USUAL
 from ringrift.pipeline.plan import RunPlan
-from ringrift.pipeline.queues import LIGHT
+from ringrift.pipeline.queues import BACKFILL
 from ringrift.pipeline.scheduling import priority_of
 from ringrift.pipeline.sweeping import sweep
 from ringrift.selfplay.size import shard_games
@@ -141,7 +141,7 @@ def _open(
         champion=champion,
         plan=plan.as_dict(),
         plan_digest=plan.digest,
-        priority=LIGHT if backfill else priority_of(settings.loop, str(config)),
+        priority=BACKFILL if backfill else priority_of(settings.loop, str(config)),
         backfill=backfill,
     )
     if run is None:  # another caller opened one since we looked

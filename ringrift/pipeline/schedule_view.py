@@ -124,16 +124,22 @@ class View:
         """All open runs."""
         return [run for one in self.configs for run in one.open]
 
-    @property
-    def queued(self) -> tuple[int, float]:
-        """Units that wait in the queue of the devices, as far as the ledger tells, and their seconds of work."""
-        waiting = [run for run in self.open if run.load.stage in work.ON_DEVICES]
+    def queued(self, *, backfill: bool) -> tuple[int, float]:
+        """Units that wait in the queue of the devices, as far as the ledger tells, and their seconds of work.
+
+        backfill: those of backfill runs too, which yield to all others.
+        """
+        waiting = [
+            run
+            for run in self.open
+            if run.load.stage in work.ON_DEVICES and (backfill or not run.load.backfill)
+        ]
         seconds = sum(run.load.sent * run.unit_seconds for run in waiting)
         return sum(run.load.sent for run in waiting), seconds
 
     @property
     def left(self) -> tuple[int, float]:
-        """The same with units that are not sent yet, each LEAST_SECONDS at least."""
+        """Units of all runs that no device has yet, and their seconds of work, each LEAST_SECONDS at least."""
         seconds = sum(run.left * max(run.unit_seconds, LEAST_SECONDS) for run in self.open)
         return sum(run.left for run in self.open), seconds
 

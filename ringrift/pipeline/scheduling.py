@@ -167,7 +167,7 @@ def _of_run(view: View, one: ConfigView, run: RunView, send: int) -> tuple[str, 
     had = f"it had {one.turn:.0f} device-seconds by weight"
     if send:
         return SEND, f"{done}, {left}: {send} of them now, {had} and there is room"
-    _, held = view.queued
+    _, held = view.queued(backfill=False)
     return WORK, (
         f"{done}, {left}: {had}, and the queue holds {held / view.room:.0f} s of work for each of "
         f"{view.room} slots (loop.queue_seconds {view.rules.queue_seconds:g})"
@@ -217,29 +217,39 @@ def allot(view: View) -> dict[str, int]:
 
     Enough is `loop.queue_seconds` of work for each slot, and a unit for each slot however long it
     takes. Matches of gates and trainings that wait count: they take the devices first. Shards of backfill runs
-    follow when no iteration has any.
+    follow when no iteration has any, one for each slot: what is not sent yields to the next iteration.
     """
-    units, seconds = view.queued
+    waiting = [run for run in view.open if run.plays and run.load.fresh]
+    first = [run for run in waiting if not run.load.backfill]
+    sent = _in_turn(view, first, *view.queued(backfill=False), view.enough)
+    now = sum(sent.values())
+    if now < sum(run.load.fresh for run in first):
+        return sent
+    units, seconds = view.queued(backfill=True)
+    rest = [run for run in waiting if run.load.backfill]
+    return sent | _in_turn(view, rest, units + now, seconds, 0.0)
+
+
+def _in_turn(
+    view: View, waiting: Sequence[RunView], units: int, seconds: float, enough: float
+) -> dict[str, int]:
+    """Shards of each of these runs that are sent to a queue with so many units and seconds of work.
+
+    Until it has a unit for each slot, and so many seconds of work as are enough.
+    """
+    by_id = {run.load.run_id: run for run in waiting}
+    of = {run.load.run_id: one for one in view.configs for run in one.open}
+    turns = {name: of[name].turn for name in by_id}
     sent: dict[str, int] = {}
-    for backfill in (False, True):
-        waiting = [
-            (one, run)
-            for one in view.configs
-            for run in one.open
-            if run.load.backfill == backfill and run.plays and run.load.fresh
-        ]
-        turns = {run.load.run_id: one.turn for one, run in waiting}
-        by_id = {run.load.run_id: (one, run) for one, run in waiting}
-        while turns and (units < view.room or seconds < view.enough):
-            first = min(turns, key=lambda run_id: (turns[run_id], by_id[run_id][0].config, run_id))
-            one, run = by_id[first]
-            sent[first] = sent.get(first, 0) + 1
-            units += 1
-            # A unit that takes no time would be sent without end.
-            seconds += max(run.unit_seconds, 0.01)
-            turns[first] += run.unit_seconds / one.share
-            if sent[first] >= run.load.fresh:
-                del turns[first]
+    while turns and (units < view.room or seconds < enough):
+        first = min(turns, key=lambda name: (turns[name], of[name].config, name))
+        sent[first] = sent.get(first, 0) + 1
+        units += 1
+        # A unit that takes no time would be sent without end.
+        seconds += max(by_id[first].unit_seconds, 0.01)
+        turns[first] += by_id[first].unit_seconds / of[first].share
+        if sent[first] >= by_id[first].load.fresh:
+            del turns[first]
     return sent
 
 

@@ -9,6 +9,7 @@ from ringrift.pipeline import master, nodes
 from ringrift.pipeline.backfill import shards_wanted, wants_more
 from ringrift.pipeline.feeding import feed
 from ringrift.pipeline.in_process import work_off
+from ringrift.pipeline.queues import BACKFILL
 from ringrift.pipeline.runs import open_backfill, open_or_resume
 from ringrift.pipeline.schedule_view import Pause, look
 from ringrift.pipeline.scheduling import allot, decide, decide_now
@@ -112,15 +113,23 @@ def test_no_device_is_no_idle_device():
 
 
 def test_shards_of_iterations_are_sent_first():
-    """Whatever their turn; those of backfill runs take what room is left."""
-    beside = load(backfill=True, fresh=9, seconds=20.0)
-    beside = replace(beside, run_id="beside")
-    other = config("square8:2", run=load("square8:2", fresh=2), served=9e9)
-    one = replace(config(run=TRAINS), beside=tuple(run_views(beside)))
-    assert allot(view(one, other, slots=2, queue_seconds=60.0)) == {
-        "run of square8:2": 2,
-        "beside": 4,
-    }
+    """Whatever their turn, and whatever of backfill runs waits; of these a shard for each slot, when nothing else is left."""
+
+    def sent(fresh, slots=2, waiting=0):
+        beside = load(backfill=True, fresh=9, sent=waiting, seconds=20.0)
+        beside = replace(beside, run_id="beside")
+        other = config("square8:2", run=load("square8:2", fresh=fresh), served=9e9)
+        one = replace(config(run=TRAINS), beside=tuple(run_views(beside)))
+        found = allot(view(one, other, slots=slots, queue_seconds=60.0))
+        return found.get("run of square8:2", 0), found.get("beside", 0)
+
+    assert sent(9) == sent(9, waiting=6) == (6, 0)
+    assert sent(6) == (6, 0)
+    assert sent(2) == (2, 0)
+    assert sent(2, slots=3) == (2, 1)
+    assert sent(0) == (0, 2)
+    assert sent(0, waiting=1) == (0, 1)
+    assert sent(0, waiting=2) == (0, 0)
 
 
 # -- in a real ledger ------------------------------------------------------------------------------
@@ -159,9 +168,14 @@ def test_a_tick_opens_it_and_sends_its_shards(ctx):
         assert beside.start_model == models.champion(tx, "hex8:2")
         shards = games.shards_of(tx, beside.id)
     assert len(shards) == decision.figures["backfill"]
-    assert {unit for issue in queue.sent for unit in issue.units if unit} == {s.id for s in shards}
+    sent = [unit for issue in queue.sent for unit in issue.units if unit]
+    assert sent == [shard.id for shard in shards[:2]]
+    assert {issue.priority for issue in queue.sent if any(issue.units)} == {BACKFILL}
     master.tick(ctx, queue)
     assert opened(ctx) == [(2, False), (3, True)]
+    run_stage(ctx, beside.id, "selfplay", sent[0])
+    feed(ctx.ledger, queue)
+    assert queue.sent[-1].units == (shards[2].id,)
 
 
 def test_two_that_decide_at_once_open_one(ctx):

@@ -123,17 +123,17 @@ def test_the_reason_tells_of_runs_beside_an_iteration():
     beside = replace(load(backfill=True, units=6, settled=2, fresh=3), run_id="beside", iteration=4)
     one = config(run=load(stage="train", units=1, running=1), number=4)
     one = replace(one, beside=(RunView(beside, 20.0),))
-    [found] = decide(view(one, slots=1, queue_seconds=40.0))
+    [found] = decide(view(one, slots=2, queue_seconds=40.0))
     assert found.action == "work"
     assert found.reason == (
         "run 1 is at train: 0 of 1 units done, 1 at work; "
         "backfill run 4 is at selfplay: 2 of 6 units done, 2 sent now"
     )
     one = replace(one, run=RunView(load(units=2, settled=1, fresh=1), 20.0))
-    [found] = decide(view(one, slots=1, queue_seconds=80.0))
-    assert (found.action, found.figures["send"]) == ("send", 4)
+    [found] = decide(view(one, slots=2, queue_seconds=80.0))
+    assert (found.action, found.figures["send"]) == ("send", 2)
     assert "1 to be sent: 1 of them now" in found.reason
-    assert found.reason.endswith("2 of 6 units done, 3 sent now")
+    assert found.reason.endswith("2 of 6 units done, 1 sent now")
     one = config(run=load(stage="train", units=1, running=1), number=4)
     [found] = decide(view(one, slots=1, queue_seconds=10.0))
     assert found.action == "backfill"
