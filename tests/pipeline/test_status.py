@@ -11,7 +11,7 @@ from ringrift.pipeline.runs import open_backfill
 from ringrift.pipeline.stages import run_stage
 from ringrift.pipeline.status import config_status
 from ringrift.pipeline.told_waits import Sayings
-from ringrift.store import games, runs, stages
+from ringrift.store import games, runs, stages, upkeep
 from tests.models.history import QUICK, at_training, context, play
 from tests.pipeline.tiny import HEX8
 
@@ -88,6 +88,19 @@ def test_a_backfill_run_is_expected_to_end_with_its_export(ctx):
     assert found.waits_for.startswith(
         "nothing: backfill run 3 is closed (collected: a backfill run"
     )
+
+
+def test_its_units_are_said_to_be_of_a_backfill_run(ctx):
+    """As `ringrift queue explain` and the findings of maintenance name them; those of the iteration are of a run."""
+    run = opened(ctx, 3)
+    with ctx.ledger.read() as tx:
+        of = {
+            unit.row.run_id: unit.of
+            for one in runs.open_runs(tx)
+            for unit in upkeep.units_like(tx, one.id)
+        }
+    assert of.pop(run.id) == "hex8:2 backfill run 3"
+    assert list(of.values()) == ["hex8:2 run 2"]
 
 
 def test_the_log_has_no_line_for_them(ctx):

@@ -4,10 +4,11 @@ import pytest
 
 from ringrift.pipeline import telemetry
 from ringrift.pipeline.in_process import work_off
-from ringrift.pipeline.runs import open_or_resume
+from ringrift.pipeline.runs import open_backfill, open_or_resume
 from ringrift.settings.switches import TRACE_DEBUG
 from ringrift.store import runs, stages
 from tests.collector import attributes, collecting
+from tests.models.history import context, play
 from tests.pipeline import tiny
 
 
@@ -64,6 +65,19 @@ def test_a_run_is_one_trace(tmp_path, monkeypatch, collector):
     (failed,) = [span for span in units if attributes(span)["state"] == "failed"]
     assert failed.status.message == "RuntimeError: the first try fails"
     assert attributes(failed)["attempt"] == 1
+
+
+def test_a_backfill_run_is_named_as_one(tmp_path, monkeypatch, collector):
+    """In the name of its trace, by its number within the config, and in an attribute of each span."""
+    ctx = context(tmp_path)
+    play(ctx)
+    run = open_backfill(ctx, tiny.HEX8, 1, 2)
+    monkeypatch.setenv(TRACE_DEBUG, "1")
+    work_off(ctx, run.id)
+    flush()
+    (root,) = collector.of("run hex8:2 #2 backfill")
+    assert attributes(root)["outcome"] == runs.COLLECTED
+    assert {attributes(span)["backfill"] for span in collector.spans} == {True}
 
 
 @pytest.mark.parametrize("lacking", ["variable", "endpoint"])
