@@ -106,7 +106,7 @@ def play(place: Place, plot: Plot, report: Path | None, *, keep: bool) -> int:
     """Do it, judge it, write it down."""
     print(f"state directory {place.home}", flush=True)
     told = Story(place, plot, lambda line: print(line, flush=True)).play()
-    book = Book.read(place, plot)
+    book = Book.read(place, plot, told.beside)
     checks = judge(told, book, place.configs)
     text = page(told, book, checks, place, plot)
     if report is None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
+from benchmarks import slots
 from benchmarks.loops.command import Place
 from benchmarks.loops.story import CONTINUOUS, Plot, Told
+from benchmarks.slots import Devices, Span
+from ringrift.pipeline.queues import GPU
 from ringrift.store import events, runs
 from ringrift.store.events import EventRow
 from ringrift.store.ledger import MASTER, open_ledger
@@ -15,6 +19,11 @@ from ringrift.store.runs import RunRow
 
 #: Exit code of a command that was told to end.
 INTERRUPTED = 130
+
+#: Of a master's time, from this many seconds on: part of the slots' time that may be idle while some config wants games,
+#: and seconds at a stretch. A unit ends, a tick (each two seconds here) sees it, and the next unit is on its way; on cores
+#: that others use as well each of these takes its time.
+JUDGED_SECONDS, IDLE_SHARE, IDLE_SECONDS = 120.0, 0.05, 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +44,27 @@ class Book:
     events: tuple[EventRow, ...]
     #: Games of a run that the continuous loop opens.
     games: int
+    devices: Devices
 
     @classmethod
-    def read(cls, place: Place, plot: Plot) -> Book:
-        """Read it."""
+    def read(cls, place: Place, plot: Plot, beside: Iterable[Span] = ()) -> Book:
+        """Read it. `beside`: see `Told.beside`."""
         ledger = open_ledger(place.home)
         told: list[EventRow] = []
         with ledger.read() as tx:
             while rows := events.list_events(tx, after=told[-1].seq if told else 0):
                 told += rows
             found = runs.all_runs(tx)
+            most = max((e.payload["slots"] for e in told if _of_devices(e)), default=1)
+            devices = slots.read(tx, place.configs, most, beside)
         ledger.close()
-        return cls(tuple(sorted(found, key=lambda run: run.opened_at)), tuple(told), plot.games)
+        opened = sorted(found, key=lambda run: run.opened_at)
+        return cls(tuple(opened), tuple(told), plot.games, devices)
+
+    @property
+    def iterations(self) -> list[RunRow]:
+        """All runs but backfill runs."""
+        return [run for run in self.runs if not run.backfill]
 
     def of(self, *kinds: str) -> list[EventRow]:
         """Events of some kinds."""
@@ -71,9 +89,28 @@ class Book:
         before = [kind for kind, time in self.turns() if time <= at]
         return bool(before) and before[-1] == "LOOP_RESUMED"
 
+    def led(self, told: Told) -> list[tuple[str, Span]]:
+        """Who led when: each master, nobody after the kill, the continuous loop. In their order."""
+        ends = [
+            *([told.marks["killed"]] if "killed" in told.marks else []),
+            *(e.created_at for e in self.of("LEASE_RELEASED") if e.payload["lease"] == MASTER),
+            *([told.moments[-1].at] if told.moments else []),
+        ]
+        found = [
+            (f"master, fence {fence}", Span(at, min((end for end in ends if end > at), default=at)))
+            for fence, at in self.masters()
+        ]
+        turns = self.turns()
+        for (kind, at), (_, then) in pairwise(turns):
+            if kind == "LOOP_RESUMED":
+                found.append((CONTINUOUS, Span(at, then)))
+                if "killed" in told.marks:
+                    found.append(("nobody", Span(told.marks["killed"], at)))
+        return sorted(found, key=lambda one: one[1].start)
+
     def opener(self, run: RunRow) -> str:
-        """Which loop opened a run, by the number of its games."""
-        if run.plan["games"] == self.games:
+        """Which loop opened a run, by the number of its games; only a master opens backfill runs."""
+        if run.plan["games"] == self.games and not run.backfill:
             return CONTINUOUS
         fences = [fence for fence, at in self.masters() if at <= run.opened_at]
         return f"master, fence {fences[-1]}" if fences else "master"
@@ -82,7 +119,17 @@ class Book:
 def judge(told: Told, book: Book, configs: Sequence[str]) -> list[Check]:
     """All checks."""
     checks = [Check("every step was reached", told.broken is None, told.broken or "all of them")]
-    return [*checks, *_leases(book), *_runs(told, book, configs), *_surroundings(told)]
+    return [
+        *checks,
+        *_leases(book),
+        *_runs(told, book, configs),
+        *_devices(told, book),
+        *_surroundings(told),
+    ]
+
+
+def _of_devices(event: EventRow) -> bool:
+    return event.kind == "CAPACITY_CHANGED" and event.payload["queue"] == GPU
 
 
 def _leases(book: Book) -> Iterator[Check]:
@@ -109,7 +156,7 @@ def _leases(book: Book) -> Iterator[Check]:
 
 
 def _runs(told: Told, book: Book, configs: Sequence[str]) -> Iterator[Check]:
-    closed = Counter(run.config for run in book.runs if run.state == runs.CLOSED)
+    closed = Counter(run.config for run in book.iterations if run.state == runs.CLOSED)
     promoted = sum(run.outcome == runs.PROMOTED for run in book.runs)
     yield Check(
         "each config came through iterations",
@@ -137,6 +184,13 @@ def _runs(told: Told, book: Book, configs: Sequence[str]) -> Iterator[Check]:
         bool(ended) or not held,
         f"{len(held)} were open, {len(ended)} of them came to their end",
     )
+    beside = [run for run in book.runs if run.backfill]
+    wrong = [run for run in beside if run.outcome not in (None, runs.COLLECTED)]
+    yield Check(
+        "backfill runs only play: none trained, none was judged",
+        not wrong,
+        _names(wrong) or f"{len(beside)} of them, {sum(r.plan['games'] for r in beside)} games",
+    )
     failed = [run for run in book.runs if run.outcome == runs.FAILED]
     given_up = book.of("STAGE_ABANDONED")
     tried = len(book.of("STAGE_FAILED"))
@@ -151,6 +205,16 @@ def _runs(told: Told, book: Book, configs: Sequence[str]) -> Iterator[Check]:
         "each event was told once, with what its kind carries",
         not twice and not bad,
         f"{len(book.events)} events",
+    )
+
+
+def _devices(told: Told, book: Book) -> Iterator[Check]:
+    found = [(who, span, book.devices.idle(span)) for who, span in book.led(told)]
+    long = [one for one in found if "fence" in one[0] and one[1].seconds >= JUDGED_SECONDS]
+    yield Check(
+        "no device idled under a master while a config wanted games, but for moments between two units",
+        all(idle.share <= IDLE_SHARE and idle.longest <= IDLE_SECONDS for _, _, idle in long),
+        "; ".join(f"{who}: {idle.text}" for who, _, idle in long) or "too short a time to tell",
     )
 
 

@@ -45,6 +45,7 @@ def page(told: Told, book: Book, checks: Sequence[Check], place: Place, plot: Pl
         *_head(told, checks, place, plot),
         *_checks(checks),
         *_times(told, book),
+        *_idle(told, book),
         *_iterations(told, book),
         *_steps(told),
     ]
@@ -88,7 +89,7 @@ def _head(told: Told, checks: Sequence[Check], place: Place, plot: Plot) -> Iter
     yield "```"
     yield ""
     yield (
-        f"A run of the continuous loop has {plot.games} games, which no run of the master has: so it can be told who "
+        f"A run of the continuous loop has {plot.games} games, which no iteration of the master has: so it can be told who "
         "opened which."
     )
 
@@ -145,18 +146,50 @@ def _times(told: Told, book: Book) -> Iterator[str]:
     yield from ("", line)
 
 
+def _idle(told: Told, book: Book) -> Iterator[str]:
+    yield from (
+        "",
+        "## Idle devices",
+        "",
+        (
+            f"Of {book.devices.slots} slots of devices, while some config wanted games (it has a trained network, or shards "
+            "that nobody has begun, or no run): what part of their time had no unit of a run claimed and no match beside the "
+            "runs, and the longest stretch in which never all of them had one. Only a master opens backfill runs, which are "
+            "what fills them; the continuous loop shows what it is without."
+        ),
+        "",
+        "| led by | for | wanted | idle | longest | at | backfill runs opened | games in them |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    )
+    for who, span in book.led(told):
+        idle = book.devices.idle(span)
+        beside = [r for r in book.runs if r.backfill and span.start <= r.opened_at < span.end]
+        cells = (
+            _clock(span.seconds),
+            _clock(idle.slot_seconds / book.devices.slots),
+            f"{idle.share:.1%}",
+            f"{idle.longest:.1f} s",
+            _clock(idle.since - told.started) if idle.longest else "",
+            len(beside),
+            sum(run.plan["games"] for run in beside),
+        )
+        yield f"| {who} | {' | '.join(map(str, cells))} |"
+
+
 def _iterations(told: Told, book: Book) -> Iterator[str]:
     outcomes = (runs.PROMOTED, runs.REJECTED, runs.COLLECTED, runs.FAILED)
     yield from ("", "## Iterations", "")
-    yield f"| config | runs | {' | '.join(outcomes)} | open at the end | games | positions |"
-    yield "| --- |" + " ---: |" * (len(outcomes) + 4)
+    yield f"| config | iterations | {' | '.join(outcomes)} | open at the end | backfill runs | games | positions |"
+    yield "| --- |" + " ---: |" * (len(outcomes) + 5)
     for config in sorted({run.config for run in book.runs}):
-        own = [run for run in book.runs if run.config == config]
+        every = [run for run in book.runs if run.config == config]
+        own = [run for run in every if not run.backfill]
         count = Counter(run.outcome for run in own)
-        done = [run.totals for run in own if run.totals]
+        done = [run.totals for run in every if run.totals]
         cells = [
             *(count[name] for name in outcomes),
             count[None],
+            len(every) - len(own),
             sum(totals["games"] for totals in done),
             sum(totals["positions"] for totals in done),
         ]
@@ -169,7 +202,7 @@ def _iterations(told: Told, book: Book) -> Iterator[str]:
     for run in book.runs:
         closed = "" if run.closed_at is None else _clock(run.closed_at - told.started)
         yield (
-            f"| {run.config} #{run.iteration} | {book.opener(run)} | {_clock(run.opened_at - told.started)} | "
+            f"| {run.config} #{run.iteration}{' backfill' if run.backfill else ''} | {book.opener(run)} | {_clock(run.opened_at - told.started)} | "
             f"{closed} | {run.outcome or 'open'} |"
         )
 

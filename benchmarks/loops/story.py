@@ -26,15 +26,17 @@ import psutil
 import redis
 
 from benchmarks.loops.command import Answer, Command, Place
+from benchmarks.slots import Span
 from ringrift.broker.address import client_of
 from ringrift.broker.embedded import running_url
 from ringrift.errors import RingRiftError
 from ringrift.pipeline import nodes
 from ringrift.pipeline.lease import Holder, read_lease
-from ringrift.store import events, runs
+from ringrift.store import events, matches, runs
 from ringrift.store.events import EventRow
 from ringrift.store.ledger import MASTER, Ledger, open_ledger
 from ringrift.store.loops import DEFERRED, LoopRow, all_loops, get_loop
+from ringrift.store.runs import RunRow
 
 #: The loop that defers: its lease and its row.
 CONTINUOUS = "continuous"
@@ -96,6 +98,8 @@ class Told:
     moments: list[Moment] = field(default_factory=list)
     #: (seconds since 1970, who holds the master lease, state of the continuous loop) at each change.
     changes: list[tuple[float, str, str]] = field(default_factory=list)
+    #: Of each match beside the runs, from its planning until its games were there, as far as it was seen.
+    beside: list[Span] = field(default_factory=list)
     #: Times of what only this program knows, seconds since 1970.
     marks: dict[str, float] = field(default_factory=dict)
     #: Exit codes of the commands that were told to end.
@@ -178,7 +182,7 @@ class Story:
 
     def led(self) -> None:
         """A while of the master's work, until each config came through an iteration."""
-        self.work(lambda: self.closed() >= set(self.place.configs), "a run of each config")
+        self.work(lambda: self.closed() >= set(self.place.configs), "an iteration of each config")
         self.see("led", "The master worked for a while; the continuous loop looked on.")
 
     def killed(self) -> None:
@@ -193,10 +197,9 @@ class Story:
 
     def carried(self) -> None:
         """A while of the continuous loop's work, until it has opened a run of its own and ended one."""
-        closed = self.count(runs.CLOSED)
+        closed = self.ended()
         self.work(
-            lambda: self.own_runs() > 0 and self.count(runs.CLOSED) > closed,
-            "a run of the continuous loop",
+            lambda: self.own_runs() > 0 and self.ended() > closed, "a run of the continuous loop"
         )
         self.see("carried", "The continuous loop worked for a while; no master was there.")
 
@@ -209,8 +212,8 @@ class Story:
 
     def led_again(self) -> None:
         """A while of the second master's work."""
-        closed = self.count(runs.CLOSED)
-        self.work(lambda: self.count(runs.CLOSED) > closed, "the end of a run")
+        closed = self.ended()
+        self.work(lambda: self.ended() > closed, "the end of an iteration")
         self.see("led again", "The master worked for a while again.")
 
     def end(self) -> None:
@@ -274,9 +277,10 @@ class Story:
             time.sleep(LOOK_SECONDS)
 
     def _watch(self) -> None:
-        """Note each change of who leads (the thread's work)."""
+        """Note each change of who leads, and matches beside the runs (the thread's work)."""
         now = ("nobody", "not started")
         self.told.changes.append((time.time(), *now))
+        planned: dict[str, float] = {}
         while not self._ended.wait(LOOK_SECONDS):
             if self._ledger is None:
                 continue
@@ -285,8 +289,17 @@ class Story:
                 loop = get_loop(tx, CONTINUOUS)
                 state = "not started" if loop is None else loop.state
                 now = (held(holder), state)
+                waiting = matches.planned_between(tx, self.told.started, tx.now)
+                planned = self._played(planned, {match.id: match.planned_at for match in waiting})
             if now != was:
                 self.told.changes.append((time.time(), *now))
+        self._played(planned, {})
+
+    def _played(self, before: Mapping[str, float], now: dict[str, float]) -> dict[str, float]:
+        """Note matches that are not waited for any more; those that are."""
+        gone = [planned_at for match, planned_at in before.items() if match not in now]
+        self.told.beside += [Span(planned_at, time.time()) for planned_at in gone]
+        return now
 
     def see(self, step: str, done: str) -> None:
         """Look at everything, and keep it."""
@@ -346,14 +359,21 @@ class Story:
             return sum(run.state == state for run in runs.all_runs(tx))
 
     def closed(self) -> set[str]:
-        """Configs with a run that came to its end."""
-        with self.ledger.read() as tx:
-            return {run.config for run in runs.all_runs(tx) if run.state == runs.CLOSED}
+        """Configs with an iteration that came to its end."""
+        return {run.config for run in self.iterations() if run.state == runs.CLOSED}
+
+    def ended(self) -> int:
+        """Iterations that came to their end."""
+        return sum(run.state == runs.CLOSED for run in self.iterations())
 
     def own_runs(self) -> int:
         """Runs that the continuous loop opened."""
+        return sum(run.plan["games"] == self.plot.games for run in self.iterations())
+
+    def iterations(self) -> list[RunRow]:
+        """All runs but backfill runs."""
         with self.ledger.read() as tx:
-            return sum(run.plan["games"] == self.plot.games for run in runs.all_runs(tx))
+            return [run for run in runs.all_runs(tx) if not run.backfill]
 
     def deferrals(self) -> int:
         """How often the continuous loop has stepped back, if it is in that state now."""
