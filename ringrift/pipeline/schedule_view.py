@@ -200,8 +200,9 @@ def _pause(
     left = failed.at + whole - tx.now
     if not 0.0 < left <= whole:  # more than all of it: the clock was set back since
         return None
+    kind = "backfill runs" if backfill else "runs"
     return Pause(
-        f"its last {most} runs failed (cluster.breaker_failures), the newest: {failed.reason}; "
+        f"its last {most} {kind} failed (cluster.breaker_failures), the newest: {failed.reason}; "
         f"tried again in {left:.0f} s (cluster.breaker_reset_seconds)",
         left,
     )

@@ -175,12 +175,12 @@ def _of_run(view: View, one: ConfigView, run: RunView, send: int) -> tuple[str, 
 
 
 def _of_beside(one: ConfigView, sent: Mapping[str, int]) -> str:
-    """What is to be said of a config's open backfill runs, after the words about its iteration."""
+    """What is to be said of a config's backfill runs, after the words about its iteration: those open, why no more."""
     text = ""
     for run in one.beside:
         now = sent.get(run.load.run_id, 0)
         text += f"; {_done(run.load)}" + (f", {now} sent now" if now else "")
-    return text
+    return text + (f"; {one.backfill_pause.reason}" if one.backfill_pause is not None else "")
 
 
 def _done(load: Load) -> str:

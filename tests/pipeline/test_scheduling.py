@@ -9,7 +9,7 @@ import pytest
 from ringrift.configs import ALL_CONFIGS
 from ringrift.pipeline import nodes
 from ringrift.pipeline.runs import open_or_resume
-from ringrift.pipeline.schedule_view import ConfigView, RunView, View, look
+from ringrift.pipeline.schedule_view import ConfigView, Pause, RunView, View, look
 from ringrift.pipeline.scheduling import allot, decide, decide_now, priority_of
 from ringrift.pipeline.triggers import training_due
 from ringrift.store import runs
@@ -138,6 +138,10 @@ def test_the_reason_tells_of_runs_beside_an_iteration():
     [found] = decide(view(one, slots=1, queue_seconds=10.0))
     assert found.action == "backfill"
     assert found.reason.endswith("0 s of work; backfill run 5 plays 1 shard beside it")
+    one = replace(one, backfill_pause=Pause("its last 3 backfill runs failed", 5.0))
+    [found] = decide(view(one, slots=1, queue_seconds=10.0))
+    assert found.action == "work"
+    assert found.reason.endswith("1 at work; its last 3 backfill runs failed")
 
 
 def test_the_queue_is_kept_short():
