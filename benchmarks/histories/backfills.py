@@ -2,6 +2,7 @@
 
 - it is opened by a master, with its fence; of a trained network
 - no shard of its config that nobody ever had waits when it is opened: one is not opened twice for the same idle devices
+- its shards are sent when no shard of an iteration is left to be sent
 - it ends with its games taken in, or failed; it makes no dataset, and nothing is trained or judged
 - what a run learns from was played before it was opened, or by itself: no shard of a run with a larger number
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from ringrift.pipeline.lease import MASTER
 from ringrift.store import models, runs
@@ -36,11 +37,23 @@ class Run(NamedTuple):
         return f"{'backfill' if self.backfill else 'iteration'} {self.number} of {self.config}"
 
 
+class Shard(Protocol):
+    """A selfplay row of a run."""
+
+    @property
+    def unit(self) -> str:
+        """Its name."""
+
+    @property
+    def issued(self) -> float | None:
+        """When it was sent last."""
+
+
 _NEVER = set(ORDER[ORDER.index("train") :])
 
 
 def wrongly_opened(
-    db: sqlite3.Connection, run: Run, fence: Fence | None, waiting: Iterable[str]
+    db: sqlite3.Connection, run: Run, fence: Fence | None, waiting: Iterable[Shard]
 ) -> Iterator[str]:
     """What is wrong with a backfill run that is new; waiting: shards of its config that nobody ever had."""
     if fence is None or fence.name != MASTER:
@@ -50,7 +63,14 @@ def wrongly_opened(
         yield f"{run} plays an untrained network"
     left = list(waiting)
     if left:
-        yield f"{run} was opened while {len(left)} shards wait, such as {left[0][:6]}"
+        yield f"{run} was opened while {len(left)} shards wait, such as {left[0].unit[:6]}"
+
+
+def wrongly_sent(run: Run, waiting: Iterable[Shard]) -> Iterator[str]:
+    """What is wrong with shards of a backfill run that are sent; waiting: shards of iterations that nobody has."""
+    left = [row for row in waiting if row.issued is None]
+    if left:
+        yield f"shards of {run} were sent before {len(left)} of iterations, {left[0].unit[:6]}"
 
 
 def wrongly_at_work(run: Run, stage: str, state: str) -> Iterator[str]:

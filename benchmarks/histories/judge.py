@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,9 +47,11 @@ class Seen:
     attempt: int
     owner: str | None
     result: str | None
+    #: When it was sent last.
+    issued: float | None
 
 
-_ROWS = "SELECT id, run_id, stage, unit, state, attempt, owner, result FROM stages"
+_ROWS = "SELECT id, run_id, stage, unit, state, attempt, owner, result, issued_at FROM stages"
 _RUNS = "SELECT id, config, iteration, backfill, state, outcome, totals, closed_at, start_model FROM runs"
 _LOOP = "SELECT name, owner, state, reason, breaker, details FROM loops"
 _TOLD = ("LOOP_DEFERRED", "LOOP_RESUMED", "CIRCUIT_OPENED")
@@ -146,17 +149,26 @@ class Judge:
                 self._wrong(f"{run} has the number of {other}")
         if run.backfill:
             waiting = (
-                row.unit
-                for row in self.rows.values()
-                if (row.stage, row.state, row.attempt) == ("selfplay", PENDING, 0)
-                and self.runs[row.run].config == run.config
-                and self.runs[row.run].state == "open"
+                row
+                for row in self._waiting(backfill=True)
+                if row.attempt == 0 and self.runs[row.run].config == run.config
             )
             for found in backfills.wrongly_opened(db, run, fence, waiting):
                 self._wrong(found)
 
+    def _waiting(self, *, backfill: bool) -> Iterator[Seen]:
+        """Shards of open runs that nobody has; backfill: those of backfill runs, too."""
+        return (
+            row
+            for row in self.rows.values()
+            if (row.stage, row.state) == ("selfplay", PENDING)
+            and self.runs[row.run].state == "open"
+            and (backfill or not self.runs[row.run].backfill)
+        )
+
     def _stages(self, db: sqlite3.Connection, closed: set[str]) -> None:
         changed: set[str] = set()
+        sent: list[Run] = []
         for raw in db.execute(_ROWS):
             name = raw[0]
             if self._raw.get(name) == raw:
@@ -168,6 +180,9 @@ class Judge:
             self.rows[name] = row
             if before is None:
                 continue
+            fed = (row.stage, row.state) == ("selfplay", PENDING)
+            if fed and row.issued is not None and row.issued != before.issued:
+                sent.append(self.runs[row.run])
             what = f"{row.stage} {row.unit[:6]} of {row.run[:6]}"
             if before.state != row.state or before.attempt != row.attempt:
                 self.sim.note(
@@ -177,6 +192,10 @@ class Judge:
                 if row.run in closed:
                     self._wrong(f"{what} became {row.state} after its run was closed")
             self._change(what, before, row)
+        for run in sent:
+            if run.backfill:
+                for found in backfills.wrongly_sent(run, self._waiting(backfill=False)):
+                    self._wrong(found)
         if changed:
             self._order([row for row in self.rows.values() if row.run in changed])
 

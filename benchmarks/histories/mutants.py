@@ -20,6 +20,7 @@ learns      a backfill run trains, as an iteration does
 again       a backfill run is opened whatever was opened since that was decided
 later       a dataset holds what was played beside its run, too
 ownerless   a backfill run is opened without any fence
+first       shards of backfill runs are sent before those of iterations
 unplayed    shards of backfill runs that wait are never sent
 two         the ledger takes two open iterations of a config
 """
@@ -194,6 +195,11 @@ def _without_backfills(view: schedule_view.View) -> dict[str, int]:
     return {run: count for run, count in _allot(view).items() if run not in beside}
 
 
+def _backfills_first(view: schedule_view.View) -> dict[str, int]:
+    loads = [run.load for run in view.open if run.load.backfill and run.plays]
+    return {load.run_id: load.fresh for load in loads if load.fresh} | _allot(view)
+
+
 _allot = scheduling.allot
 
 
@@ -241,6 +247,7 @@ PATCHES: dict[str, tuple[tuple[Any, str, Any], ...]] = {
     "again": ((master, "open_backfill", _open_again),),
     "later": ((games, "ingested_shards", _with_later),),
     "ownerless": ((master, "open_backfill", _open_ownerless),),
+    "first": ((feeding, "allot", _backfills_first),),
     "unplayed": ((feeding, "allot", _without_backfills),),
     "two": ((runs, "insert_run", _insert_any),),
 }

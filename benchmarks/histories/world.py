@@ -2,7 +2,8 @@
 
     2 beats      hold or want the master lease, and send ticks that carry its fence
     0-2 loops    continuous ones, of which one works: it steps back for a master, takes over without one
-    2 control, 1 cpu and 2 gpu workers, each a process that does one message at a time
+    2 control, 1 cpu and 2 gpu workers, each a process that does one message at a time; the gpu workers say that
+                 they are there, so that the master knows of devices that would idle
     a stranger   delivers stages that nobody asked for, and looks at runs without any fence
 
 Real are the orchestrator, the reconciler, the router, the master's tick, the opening of runs, the
@@ -55,7 +56,7 @@ from ringrift.store.ledger import Fence, Ledger, StaleFence
 from ringrift.store.verify import Disagreement, verify
 
 #: Simulated seconds within which every run must come to its end when nothing goes wrong any more.
-PATIENCE = 12 * 3600.0
+PATIENCE = 6 * 3600.0
 
 #: A history with more events than this hangs.
 MOST_STEPS = 60_000
