@@ -47,8 +47,8 @@ class Seen:
     attempt: int
     owner: str | None
     result: str | None
-    #: When it was sent last.
-    issued: float | None
+    #: When it was sent last; None, too, where its message was taken back, though somebody had it and is done by now.
+    issued: float | None = field(compare=False)
 
 
 _ROWS = "SELECT id, run_id, stage, unit, state, attempt, owner, result, issued_at FROM stages"
@@ -183,6 +183,8 @@ class Judge:
             fed = (row.stage, row.state) == ("selfplay", PENDING)
             if fed and row.issued is not None and row.issued != before.issued:
                 sent.append(self.runs[row.run])
+            if before == row:
+                continue
             what = f"{row.stage} {row.unit[:6]} of {row.run[:6]}"
             if before.state != row.state or before.attempt != row.attempt:
                 self.sim.note(
