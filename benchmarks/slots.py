@@ -114,7 +114,7 @@ def read(tx: Tx, configs: Sequence[str], slots: int, beside: Iterable[Span] = ()
         Span(row.claimed_at, _end(row))
         for _, of_run in rows.values()
         for row in of_run
-        if row.stage in ON_DEVICES and row.claimed_at is not None and row.state != stages.PENDING
+        if row.stage in ON_DEVICES and row.claimed_at is not None
     ]
     wanted = [
         span
@@ -125,7 +125,10 @@ def read(tx: Tx, configs: Sequence[str], slots: int, beside: Iterable[Span] = ()
 
 
 def _end(row: StageRow) -> float:
-    return NEVER if row.finished_at is None else row.finished_at
+    """When a unit was done; of one that was given back, as when workers are told to end, the last sign of life."""
+    if row.finished_at is not None:
+        return row.finished_at
+    return NEVER if row.state == stages.RUNNING else row.heartbeat_at or NEVER
 
 
 def _wanted(of_config: Sequence[tuple[RunRow, Sequence[StageRow]]]) -> Iterator[Span]:

@@ -3,6 +3,7 @@
 import pytest
 
 from benchmarks.slots import Devices, Idle, Span, idle, read
+from ringrift.errors import Interrupted
 from ringrift.pipeline.in_process import work_off
 from ringrift.pipeline.runs import open_backfill, open_or_resume
 from ringrift.pipeline.stages import run_stage
@@ -111,3 +112,16 @@ def test_units_of_every_run_count(ctx):
     with ctx.ledger.read() as tx:
         assert read(tx, ["hex8:2"], 1, [match]).idle(match) == Idle(1.0, 0.0)
     assert isinstance(found, Devices)
+
+
+def test_a_unit_that_was_given_back_counts_while_it_lasted(ctx):
+    """Workers that are told to end give back what they have begun, and the ledger keeps when they had it."""
+    run = open_or_resume(ctx, HEX8)
+    with ctx.ledger.read() as tx:
+        shard = next(row for row in stages.stages_of(tx, run.id) if row.stage == "selfplay")
+    with pytest.raises(Interrupted):
+        run_stage(ctx.with_(stop=lambda: True), run.id, "selfplay", shard.unit)
+    with ctx.ledger.read() as tx:
+        left = stages.stage_row(tx, run.id, "selfplay", shard.unit)
+    assert left.state == stages.PENDING
+    assert devices(ctx).busy == (Span(left.claimed_at, left.heartbeat_at),)
