@@ -1,7 +1,11 @@
 """Inference: every backend says what the network says, to the bounds of its number format."""
 
+import gc
+
 import numpy as np
+import psutil
 import pytest
+import torch
 
 from ringrift.configs import ALL_CONFIGS, Config
 from ringrift.errors import BadInput
@@ -136,3 +140,36 @@ def test_stored_models_evaluate_alike(tmp_path):
     there = whole(make_evaluator(load_model(path, HEX).net, backend), states)
     assert (here[0] == there[0]).all()
     assert (here[1] == there[1]).all()
+
+
+@each_backend
+def test_networks_come_and_go(backend):
+    """A process that plays with one network after the other holds no more memory than with the first ones."""
+    net = lively_model(HEX)
+
+    def held():
+        """Play with ten networks; what the process holds then, in MiB."""
+        for _ in range(10):
+            evaluator = make_evaluator(net, Backend(*backend, 16))
+            evaluator.start()
+            del evaluator
+        gc.collect()
+        return psutil.Process().memory_info().rss / 2**20
+
+    before = held()
+    assert max(held() for _ in range(3)) < before + 15
+
+
+def test_programs_are_shared_and_weights_are_not():
+    """Two networks of one kind, at work side by side, each say what they say alone."""
+    nets, states = [lively_model(HEX), lively_model(HEX)], random_positions(HEX, 1, 3, 16)
+    with torch.no_grad():
+        for parameter in nets[1].parameters():
+            parameter.mul_(1.1)
+    both = [make_evaluator(net, Backend("torch-cpu", "float32", 16)) for net in nets]
+    for evaluator, net in (*zip(both, nets, strict=True), (both[0], nets[0])):
+        logits, values = whole(evaluator, states)
+        expected_logits, expected_values = by_hand(net, states)
+        assert np.allclose(logits, expected_logits, atol=1e-4)
+        assert np.allclose(values, expected_values, atol=1e-5)
+    assert not np.allclose(by_hand(nets[0], states)[0], by_hand(nets[1], states)[0], atol=1e-2)
