@@ -4,7 +4,7 @@
 subject     what is compared
 ==========  ==================================================================================
 database    the engine's own integrity and foreign keys
-run         id from its parts; totals of closed runs from the rows; one open run per config
+run         id from its parts; totals of closed runs from the rows; at most one open iteration per config
 stage       id from run, stage and unit; no stage ahead of an earlier one; done with a result
 shard       file there, its hash, its games one by one against the ledger, its counts
 dataset     file there, its hash, id from its parts, shards known
@@ -21,6 +21,7 @@ event       each done stage, promotion and closed run has its event; payloads ar
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,6 +97,10 @@ def _database(tx: Tx) -> Iterator[Disagreement]:
 
 
 def _runs(tx: Tx) -> Iterator[Disagreement]:
+    at_work = Counter(run.config for run in runs.open_runs(tx) if not run.backfill)
+    for config, count in at_work.items():
+        if count > 1:
+            yield Disagreement("run", config, "one open iteration", str(count))
     for run in runs.all_runs(tx):
         name = run.id[:12]
         derived = ids.run_id(

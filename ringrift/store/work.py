@@ -13,7 +13,7 @@ from ringrift.store.games import INGESTED, PRODUCED
 from ringrift.store.ledger import Tx
 from ringrift.store.models import CANDIDATE
 from ringrift.store.runs import CLOSED, FAILED, OPEN
-from ringrift.store.schema import games, models, runs, shards, stages
+from ringrift.store.schema import datasets, games, models, runs, shards, stages
 from ringrift.store.stages import DONE, PENDING, RUNNING, SETTLED
 
 #: Stages whose units take a device, or a core where there is none.
@@ -177,7 +177,7 @@ class Supply:
 
     #: In shards that are taken in, and may be learned from.
     positions: int = 0
-    #: Of these, from runs after the last one that trained.
+    #: Of these, from runs after the last one that trained, or from backfill runs that ended after its export.
     new: int = 0
     #: In shards that are played and not taken in yet.
     coming: int = 0
@@ -193,14 +193,13 @@ def supply(tx: Tx, config: str, known: Mapping[str, Supply] | None = None) -> Su
     """What a config has to learn from now, without what is in quarantine; `known`: `supplies` of this moment."""
     found = (supplies(tx) if known is None else known).get(config, Supply())
     last = _last_trained().where(models.c.config == config)
-    iteration = tx.conn.scalar(sa.select(last.subquery().c.iteration)) or 0
+    row = tx.conn.execute(last).first()
+    new = _is_new(0, 0.0) if row is None else _is_new(row.iteration, row.exported_at or 0.0)
     faulty = tx.conn.execute(
         sa.select(
             sa.func.count().label("games"),
             sa.func.sum(games.c.positions).label("positions"),
-            sa.func.sum(sa.case((runs.c.iteration > iteration, games.c.positions), else_=0)).label(
-                "new"
-            ),
+            sa.func.sum(sa.case((new, games.c.positions), else_=0)).label("new"),
         )
         .select_from(games.join(shards).join(runs, runs.c.id == shards.c.run_id))
         .where(games.c.config == config, games.c.fault.is_not(None), shards.c.state == INGESTED)
@@ -236,7 +235,7 @@ def supplies(tx: Tx) -> dict[str, Supply]:
 def _supplies() -> sa.Select[Any]:
     last = _last_trained().subquery()
     taken = shards.c.state == INGESTED
-    new = sa.and_(taken, runs.c.iteration > sa.func.coalesce(last.c.iteration, 0))
+    new = sa.and_(taken, _is_new(sa.func.coalesce(last.c.iteration, 0), last.c.exported_at))
     return (
         sa.select(
             shards.c.config,
@@ -278,15 +277,23 @@ def _sum(condition: sa.ColumnElement[bool], column: sa.Column[Any]) -> sa.Functi
     return sa.func.sum(sa.case((condition, column), else_=0))
 
 
+def _is_new(iteration: Any, exported_at: Any) -> sa.ColumnElement[bool]:
+    """Whether the games of a run are new since the training of that number, whose dataset was made at that time."""
+    late = sa.and_(runs.c.backfill, runs.c.closed_at > exported_at)
+    return sa.or_(runs.c.iteration > iteration, late)
+
+
 def _last_trained() -> sa.Select[Any]:
-    """Config, iteration of its last run that trained a candidate, and when."""
+    """Config, number of its last run that trained a candidate, when its dataset was made, and when it had trained."""
     return (
         sa.select(
             models.c.config,
             sa.func.max(runs.c.iteration).label("iteration"),
+            sa.func.max(datasets.c.created_at).label("exported_at"),
             sa.func.max(models.c.created_at).label("trained_at"),
         )
         .join(runs, runs.c.id == models.c.run_id)
+        .outerjoin(datasets, datasets.c.run_id == runs.c.id)
         .where(models.c.kind == CANDIDATE)
         .group_by(models.c.config)
     )

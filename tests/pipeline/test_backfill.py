@@ -14,7 +14,7 @@ from ringrift.pipeline.runs import open_backfill, open_or_resume
 from ringrift.pipeline.schedule_view import Pause, look
 from ringrift.pipeline.scheduling import allot, decide, decide_now
 from ringrift.pipeline.stages import run_stage
-from ringrift.store import games, models, runs, stages
+from ringrift.store import games, models, runs, stages, work
 from ringrift.store.verify import verify
 from tests.models.history import context, play
 from tests.pipeline.test_feeding import Queue
@@ -221,6 +221,29 @@ def test_its_games_are_new_to_the_next_training(ctx):
     assert second.iteration == 2
     assert (before.training.new, before.training.due) == (0, False)
     assert after.training.new > 0
+
+
+def test_games_that_come_after_the_next_training_are_new_to_the_one_after_it(ctx):
+    """A slow device may give them when the iteration with the larger number has made its dataset."""
+    beside = open_backfill(ctx, HEX8, 2, 3)
+    play(ctx)
+    fourth = play(ctx)
+
+    def new():
+        with ctx.ledger.read() as tx:
+            [one] = look(tx, ctx.settings).configs
+            assert work.supply(tx, "hex8:2") == work.supplies(tx)["hex8:2"]
+        return one.training.new
+
+    assert (fourth.iteration, new()) == (4, 0)
+    work_off(ctx, beside.id)
+    assert new() == 2 * 2 * 20
+    with ctx.ledger.read() as tx:
+        own = {shard.id for shard in games.shards_of(tx, beside.id)}
+    fifth = play(ctx)
+    with ctx.ledger.read() as tx:
+        assert own <= set(games.dataset_of(tx, fifth.id).shards)
+    assert new() == 0
 
 
 def test_the_next_iteration_does_not_wait_for_it(ctx):

@@ -49,6 +49,18 @@ def test_a_sound_ledger_has_no_disagreement(finished):
     assert verify(finished.ledger, finished.blobs) == []
 
 
+def test_two_open_iterations_are_named(broken):
+    """The database refuses them; a ledger that lost its index is found out."""
+    copied = [column for column in schema.runs.columns if column.name not in ("id", "iteration")]
+    again = sa.select(sa.literal("f" * 64), sa.literal(2), *copied)
+    found = broken(
+        sa.text("DROP INDEX ix_runs_one_open"),
+        schema.runs.insert().from_select(["id", "iteration", *(c.name for c in copied)], again),
+        schema.runs.update().values(state="open"),
+    )
+    assert "run hex8:2: the ledger says one open iteration, found 2" in found
+
+
 @pytest.mark.parametrize("folder", ["shards", "datasets", "models"])
 def test_changed_and_lost_files_are_named(finished, folder):
     """One byte more, or no file."""
