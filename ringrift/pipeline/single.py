@@ -63,8 +63,9 @@ def run_loop(
 ) -> list[RunRow]:
     """Run iterations until a limit is reached; those that were closed. `told`: what configs wait for, when it changes.
 
-    `opened`: each run that begins or goes on, backfill runs too. NotReached when the time ran out before a single run was closed, or before `max_iterations` of
-    them; Interrupted when `ctx.stop` said so. Either leaves the open run to be resumed.
+    `opened`: each run that begins or goes on, backfill runs too. NotReached when the time ran out before a single
+    iteration was closed, or before `max_iterations` of them; Interrupted when `ctx.stop` said so. Either leaves the open
+    run to be resumed.
     """
     deadline = None if loop.seconds is None else time.monotonic() + loop.seconds
     asked = ctx.stop
@@ -133,9 +134,7 @@ def finish_backfills(
             drive(ctx, run.id)
         except (Interrupted, StaleFence):
             raise
-        except (
-            RingRiftError
-        ) as error:  # what is wrong with more than this run, the iteration finds as well
+        except RingRiftError as error:  # what is wrong with more than this run, the iteration finds too
             log.warning("backfill run not brought to its end", run=run.id[:12], error=str(error))
 
 
