@@ -134,7 +134,8 @@ def finish_backfills(
             drive(ctx, run.id)
         except (Interrupted, StaleFence):
             raise
-        except RingRiftError as error:  # what is wrong with more than this run, the iteration finds too
+        except RingRiftError as error:
+            # What is wrong with more than this run, the iteration finds as well.
             log.warning("backfill run not brought to its end", run=run.id[:12], error=str(error))
 
 
