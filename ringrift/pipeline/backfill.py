@@ -11,22 +11,29 @@ last, so that what is urgent waits for no more than one of them.
 
 from __future__ import annotations
 
+from typing import Final
+
 from ringrift.pipeline.schedule_view import LEAST_SECONDS, ConfigView, View
+
+#: Part of the queue's seconds for which games are planned at a time, a shard for each slot at least. What is left of them
+#: when an iteration begins waits for the next gap, and its network grows old.
+FILLED: Final = 1 / 3
 
 
 def shards_wanted(view: View) -> dict[str, int]:
     """Shards of a new backfill run of each config, in the order of their turns; none while there is enough to do.
 
-    Begun when less than half of what the queue should hold is left, so that they are few: one shard after the other
-    would be as many runs.
+    Begun when less than half of what is enough is left, so that they are few: one shard after the other would be as
+    many runs.
     """
     units, seconds = view.left
-    if not view.slots or (units >= view.room / 2 and seconds >= view.enough / 2):
+    enough = FILLED * view.enough
+    if not view.slots or (units >= view.room / 2 and seconds >= enough / 2):
         return {}
     by_name = {one.config: one for one in view.configs if wants_more(view, one)}
     turns = {name: one.turn for name, one in by_name.items()}
     shards: dict[str, int] = {}
-    while turns and (units < view.room or seconds < view.enough):
+    while turns and (units < view.room or seconds < enough):
         config = min(turns, key=lambda name: (turns[name], name))
         each = max(by_name[config].backfill_seconds, LEAST_SECONDS)
         shards[config] = shards.get(config, 0) + 1

@@ -30,8 +30,8 @@ def numbers(found, key="backfill"):
 
 
 def test_the_config_that_trains_plays_where_nobody_else_has_games():
-    """With the reason and the shards, which fill the queue as shards of iterations would."""
-    [found] = decide(view(config(run=TRAINS, number=3), slots=2, queue_seconds=60.0))
+    """With the reason and the shards: a third of what the queue holds of iterations, at least one for each slot."""
+    [found] = decide(view(config(run=TRAINS, number=3), slots=2, queue_seconds=180.0))
     assert found.action == "backfill"
     assert (found.figures["backfill"], found.figures["number"]) == (6, 4)
     assert "idle devices: 0 units are left for 2 slots" in found.reason
@@ -54,13 +54,13 @@ def test_nothing_is_played_beside_while_somebody_has_games():
 
 
 def test_few_runs_not_one_for_each_shard():
-    """Another is opened only when half of what the queue should hold is gone, and fills it."""
+    """Another is opened only when half of what is enough is gone, and fills that up."""
 
     def wanted(sent, seconds=20.0, slots=4):
         beside = load(backfill=True, sent=sent, seconds=seconds)
         one = config(run=TRAINS, backfill_seconds=seconds)
         one = replace(one, beside=tuple(run_views(beside)))
-        return shards_wanted(view(one, slots=slots, queue_seconds=60.0)).get("hex8:2", 0)
+        return shards_wanted(view(one, slots=slots, queue_seconds=180.0)).get("hex8:2", 0)
 
     assert wanted(12) == wanted(7) == wanted(6) == 0
     assert wanted(5) == 7
@@ -76,7 +76,7 @@ def run_views(*found):
 def test_several_share_by_their_turns():
     """Who had the least device time by weight plays most of it."""
     had = config("square8:2", run=load("square8:2", "evaluate", running=1), served=100.0)
-    found = shards_wanted(view(config(run=TRAINS, served=40.0), had, slots=4, queue_seconds=60.0))
+    found = shards_wanted(view(config(run=TRAINS, served=40.0), had, slots=4, queue_seconds=180.0))
     assert found == {"hex8:2": 8, "square8:2": 4}
 
 
