@@ -259,4 +259,4 @@ def _surroundings(told: Told) -> Iterator[Check]:
 
 
 def _names(found: Sequence[RunRow]) -> str:
-    return ", ".join(f"{run.config} #{run.iteration}" for run in found)
+    return ", ".join(f"{run.config} {run.label}" for run in found)

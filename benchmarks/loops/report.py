@@ -202,7 +202,7 @@ def _iterations(told: Told, book: Book) -> Iterator[str]:
     for run in book.runs:
         closed = "" if run.closed_at is None else _clock(run.closed_at - told.started)
         yield (
-            f"| {run.config} #{run.iteration}{' backfill' if run.backfill else ''} | {book.opener(run)} | {_clock(run.opened_at - told.started)} | "
+            f"| {run.config} {run.label} | {book.opener(run)} | {_clock(run.opened_at - told.started)} | "
             f"{closed} | {run.outcome or 'open'} |"
         )
 
